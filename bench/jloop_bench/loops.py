@@ -1,0 +1,63 @@
+"""The loops that take part. Imported by the processes under test too, so it imports next to nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterable
+
+
+class LoopSpec(NamedTuple):
+    """One event loop.
+
+    `setup` is Python source that defines `new_event_loop`; the start-up benchmark runs it as it stands. `packages` are
+    the distributions it needs. `rival` tells whether it counts when jloop is compared with the best rival.
+    """
+
+    name: str
+    setup: str
+    packages: tuple[str, ...] = ()
+    color: str = "#9aa3ad"
+    rival: bool = True
+
+
+LOOPS = (
+    LoopSpec("asyncio", "from asyncio import new_event_loop", (), "#b8bec6"),
+    LoopSpec("uvloop", "from uvloop import new_event_loop", ("uvloop",), "#7d8896"),
+    LoopSpec(
+        "uvloop+aiofastnet",
+        "import aiofastnet, uvloop\nnew_event_loop = aiofastnet.loop_factory(uvloop.new_event_loop)",
+        ("uvloop", "aiofastnet"),
+        "#5f6b7a",
+    ),
+    LoopSpec("zloop", "from zloop import new_event_loop", ("zloop",), "#c9a66b"),
+    LoopSpec("zuvloop", "from zuvloop import new_event_loop", ("zuvloop",), "#a9744f"),
+    LoopSpec("rloop", "from rloop import new_event_loop", ("rloop",), "#8a9a5b"),
+    LoopSpec("jloop", "from jloop import new_event_loop", ("jloop",), "#d1495b", rival=False),
+)
+
+
+def find(name: str) -> LoopSpec:
+    """The loop called `name`, or any other given as `module:factory`. Raises KeyError if it is neither."""
+    for loop in LOOPS:
+        if loop.name == name:
+            return loop
+    module, colon, factory = name.partition(":")
+    if not colon:
+        raise KeyError(f"no loop {name!r}; there are {', '.join(loop.name for loop in LOOPS)}, or MODULE:FACTORY")
+    return LoopSpec(name, f"from {module} import {factory} as new_event_loop")
+
+
+def installed(packages: Iterable[str]) -> tuple[LoopSpec, ...]:
+    """The loops whose distributions are all among `packages`."""
+    have = set(packages)
+    return tuple(loop for loop in LOOPS if have.issuperset(loop.packages))
+
+
+def factory(name: str) -> Callable[[], AbstractEventLoop]:
+    """The function that makes the loop called `name`; imports its package."""
+    namespace: dict[str, object] = {}
+    exec(find(name).setup, namespace)
+    return cast("Callable[[], AbstractEventLoop]", namespace["new_event_loop"])

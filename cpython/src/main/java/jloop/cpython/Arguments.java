@@ -1,0 +1,66 @@
+package jloop.cpython;
+
+import jloop.engine.linux.Memory;
+
+/** Reads what an upcall of the vectorcall kind was called with, and complains as a Python function would. */
+final class Arguments {
+    private Arguments() {}
+
+    /**
+     * The value of {@code context=}, borrowed, or 0 if it is not there or None.
+     *
+     * @throws PyErrAlreadySet TypeError for any other keyword
+     */
+    static long context(String method, long args, long nargs, long kwnames) {
+        if (kwnames == 0) {
+            return 0;
+        }
+        long context = 0;
+        long count = Memory.getLong(kwnames + Layout.OB_SIZE);
+        for (int i = 0; i < count; i++) {
+            long name = Memory.getLong(kwnames + Layout.TUPLE_ITEMS + 8L * i);
+            if (name != Names.CONTEXT && CPython.PyUnicode_CompareWithASCIIString(name, Names.CONTEXT_TEXT) != 0) {
+                Errors.raise(
+                        Errors.TYPE_ERROR,
+                        method + "() got an unexpected keyword argument '"
+                                + Memory.string(PyErrAlreadySet.check(CPython.PyUnicode_AsUTF8(name))) + "'");
+                throw PyErrAlreadySet.INSTANCE;
+            }
+            context = Upcalls.argument(args, (int) nargs + i);
+        }
+        return context == Layout.NONE ? 0 : context;
+    }
+
+    /** Requires {@code needed} positional arguments at least; {@code names} are theirs. */
+    static void atLeast(String method, long nargs, int needed, String... names) {
+        if (nargs >= needed) {
+            return;
+        }
+        StringBuilder missing = new StringBuilder();
+        for (int i = (int) nargs; i < needed; i++) {
+            missing.append(i == nargs ? "'" : i == needed - 1 ? " and '" : ", '")
+                    .append(names[i])
+                    .append('\'');
+        }
+        int count = needed - (int) nargs;
+        Errors.raise(
+                Errors.TYPE_ERROR,
+                method + "() missing " + count + " required positional argument" + (count == 1 ? "" : "s") + ": "
+                        + missing);
+        throw PyErrAlreadySet.INSTANCE;
+    }
+
+    /** A file descriptor: an int, as {@code jloop} passes it. */
+    static int descriptor(long object) {
+        long value = CPython.PyLong_AsLong(object);
+        if (value == -1 && CPython.PyErr_Occurred() != 0) {
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        return (int) value;
+    }
+
+    /** Whether {@code object} is true. */
+    static boolean truth(long object) {
+        return PyErrAlreadySet.check(CPython.PyObject_IsTrue(object)) != 0;
+    }
+}

@@ -1,0 +1,58 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+import jloop.engine.linux.Native;
+
+/** Where Python enters: called once through JNI by {@code jloop._jvm}, GIL held. */
+public final class Bootstrap {
+    private Bootstrap() {}
+
+    /**
+     * Checks this CPython and installs Java's methods on the classes in {@code namespace}.
+     *
+     * @param namespace address of the dict that {@code jloop._native} keeps; on failure Python's error is set
+     */
+    public static void start(long namespace) {
+        try {
+            Namespace.set(namespace);
+            Layout.check();
+            Roots.install();
+            LoopMethods.install();
+            HandleMethods.install();
+            TransportMethods.install();
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            Upcalls.install(Namespace.get("hooks"), "begin_exit", lookup, "beginExit");
+            Upcalls.install(Namespace.get("hooks"), "after_fork", lookup, "afterFork");
+        } catch (Throwable t) {
+            if (Native.find("PyErr_SetString") == 0) {
+                throw t; // not inside of CPython
+            }
+            Errors.raise(cause(t));
+        }
+    }
+
+    private static Throwable cause(Throwable t) {
+        return t instanceof ExceptionInInitializerError && t.getCause() != null ? t.getCause() : t;
+    }
+
+    /** {@code begin_exit()}: the interpreter is about to end. */
+    static long beginExit(long self, long args, long nargs, long kwnames) {
+        try {
+            Finalization.begin();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code after_fork()}: this is a forked child, without any of the JVM's threads. Allocates nothing. */
+    static long afterFork(long self, long args, long nargs, long kwnames) {
+        try {
+            Types.HANDLES.close();
+            Types.TIMER_HANDLES.close();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+package jloop.cpython;
+
+import java.lang.foreign.Arena;
+import jloop.engine.EngineException;
+import jloop.engine.linux.Memory;
+
+/** Python's error indicator, set and taken. GIL held. */
+final class Errors {
+    static final long TYPE_ERROR = CPython.variable("PyExc_TypeError");
+    static final long RUNTIME_ERROR = CPython.variable("PyExc_RuntimeError");
+    private static final long RECURSION_ERROR = CPython.variable("PyExc_RecursionError");
+    private static final long MEMORY_ERROR = CPython.variable("PyExc_MemoryError");
+    private static final long SYSTEM_EXIT = CPython.variable("PyExc_SystemExit");
+    private static final long KEYBOARD_INTERRUPT = CPython.variable("PyExc_KeyboardInterrupt");
+
+    private Errors() {}
+
+    /** Sets {@code type(message)} and returns NULL, for {@code return Errors.raise(…)}. */
+    static long raise(long type, String message) {
+        try (Arena arena = Arena.ofConfined()) {
+            CPython.PyErr_SetString(type, arena.allocateFrom(message).address());
+        }
+        return 0;
+    }
+
+    /** What an upcall does with anything thrown: it becomes a Python error. Returns NULL. Throws nothing. */
+    static long raise(Throwable thrown) {
+        try {
+            switch (thrown) {
+                case PyErrAlreadySet ignored -> {}
+                case EngineException e -> raiseOsError(e.errno());
+                case StackOverflowError ignored -> raise(RECURSION_ERROR, "the stack is used up (in jloop's engine)");
+                case OutOfMemoryError e -> raise(MEMORY_ERROR, "jloop's JVM: " + e.getMessage());
+                default -> raise(RUNTIME_ERROR, "jloop: internal error: " + describe(thrown));
+            }
+        } catch (Throwable again) {
+            CPython.PyErr_SetString(RUNTIME_ERROR, Names.INTERNAL_ERROR);
+        }
+        return 0;
+    }
+
+    private static String describe(Throwable thrown) {
+        StringBuilder text = new StringBuilder(thrown.toString());
+        StackTraceElement[] trace = thrown.getStackTrace();
+        for (int i = 0; i < Math.min(6, trace.length); i++) {
+            text.append(" < ").append(trace[i]);
+        }
+        return text.toString();
+    }
+
+    /** Sets {@code OSError(errno, strerror(errno))}, of the subclass that fits. Returns NULL. */
+    static long raiseOsError(int errno) {
+        long number = CPython.PyLong_FromLong(errno);
+        if (number != 0) {
+            long result = Calls.call(Namespace.get("raise_os_error"), number);
+            Refs.decref(number);
+            Refs.xdecref(result);
+        }
+        return 0;
+    }
+
+    /** Whether {@code exception} must leave the loop instead of going to the exception handler. */
+    static boolean leavesLoop(long exception) {
+        return CPython.PyErr_GivenExceptionMatches(exception, SYSTEM_EXIT) != 0
+                || CPython.PyErr_GivenExceptionMatches(exception, KEYBOARD_INTERRUPT) != 0;
+    }
+
+    /** Takes the error that is set: the exception, with its traceback. A new reference, never 0. */
+    static long take() {
+        long triple = Calls.take();
+        CPython.PyErr_Fetch(triple, triple + 8, triple + 16);
+        CPython.PyErr_NormalizeException(triple, triple + 8, triple + 16);
+        long type = Memory.getLong(triple);
+        long value = Memory.getLong(triple + 8);
+        long traceback = Memory.getLong(triple + 16);
+        Calls.give(triple);
+        if (traceback != 0) {
+            CPython.PyException_SetTraceback(value, traceback);
+            Refs.decref(traceback);
+        }
+        Refs.xdecref(type);
+        return value;
+    }
+
+    /** Sets {@code exception} as the error, with the traceback it has. Takes the reference. */
+    static void restore(long exception) {
+        long traceback = PyErrAlreadySet.check(CPython.PyObject_GetAttrString(exception, Names.TRACEBACK));
+        if (traceback == Layout.NONE) {
+            Refs.decref(traceback);
+            traceback = 0;
+        }
+        CPython.PyErr_Restore(Refs.share(Refs.type(exception)), exception, traceback);
+    }
+
+    /** Reports the error that is set where nobody can be told: {@code sys.unraisablehook}. */
+    static void unraisable(long object) {
+        CPython.PyErr_WriteUnraisable(object);
+    }
+}

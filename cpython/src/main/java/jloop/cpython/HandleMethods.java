@@ -1,0 +1,72 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+import jloop.engine.linux.Memory;
+
+/** Methods of {@code jloop}'s handles. Upcalls: see {@link Upcalls} for their rule. */
+final class HandleMethods {
+    /** {@code asyncio.Handle.cancel} and {@code asyncio.TimerHandle.cancel}: functions that take the handle. */
+    private static final long ASYNCIO_CANCEL = Namespace.get("asyncio_handle_cancel");
+
+    private static final long ASYNCIO_TIMER_CANCEL = Namespace.get("asyncio_timer_handle_cancel");
+    private static final long CANCEL = Names.intern("cancel");
+
+    private HandleMethods() {}
+
+    static void install() {
+        MethodHandles.Lookup lookup = MethodHandles.lookup();
+        Upcalls.install(Types.HANDLE, "cancel", lookup, "cancel");
+        Upcalls.install(Types.TIMER_HANDLE, "cancel", lookup, "cancel");
+    }
+
+    /** {@code cancel()}: the callback will not run; it and its arguments are let go now. */
+    static long cancel(long self, long args, long nargs, long kwnames) {
+        try {
+            if (nargs != 0 || kwnames != 0) {
+                return Errors.raise(Errors.TYPE_ERROR, "cancel() takes no arguments (" + nargs + " given)");
+            }
+            return cancelOurs(self) ? Upcalls.none() : 0;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** Cancels a handle of any type; an error in a foreign {@code cancel} is reported and not raised. */
+    static void cancel(long handle) {
+        long type = Refs.type(handle);
+        boolean done;
+        if (type == Types.HANDLE || type == Types.TIMER_HANDLE) {
+            done = cancelOurs(handle);
+        } else {
+            done = discard(Calls.method(CANCEL, handle));
+        }
+        if (!done) {
+            Errors.unraisable(handle);
+        }
+    }
+
+    private static boolean cancelOurs(long handle) {
+        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE) {
+            return true;
+        }
+        boolean timer = Refs.type(handle) == Types.TIMER_HANDLE;
+        PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
+        if (loop == null || loop.debug) { // asyncio keeps a repr in debug mode
+            return discard(Calls.call(timer ? ASYNCIO_TIMER_CANCEL : ASYNCIO_CANCEL, handle));
+        }
+        if (timer && Memory.getLong(handle + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
+            loop.engine.timerCancelled();
+        }
+        Refs.set(handle + Layout.HANDLE_CANCELLED, Layout.TRUE);
+        Refs.incref(handle); // what is let go may let go of the handle
+        Refs.set(handle + Layout.HANDLE_CALLBACK, Layout.NONE);
+        Refs.set(handle + Layout.HANDLE_ARGS, Layout.NONE);
+        Refs.decref(handle);
+        return true;
+    }
+
+    private static boolean discard(long result) {
+        Refs.xdecref(result);
+        return result != 0;
+    }
+}

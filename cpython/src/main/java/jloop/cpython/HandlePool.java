@@ -1,0 +1,222 @@
+package jloop.cpython;
+
+import jloop.engine.linux.Memory;
+
+/**
+ * Makes and recycles handles: real {@code asyncio.Handle} objects of a subclass without further slots, filled by slot
+ * offset. A handle that has run is used again together with what hangs on it, its argument tuple and its context.
+ *
+ * <p>A handle is recycled at two places. The loop does so after running one that nobody else holds; it stays tracked by
+ * the collector. One that its caller kept comes back through {@code tp_dealloc}, which is ours: it is untracked first,
+ * so that a collection under way never sees it again, and tracked when it is next used. Pooled handles refer to nothing
+ * but an empty tuple or a tuple of empty items, and a context that equals the loop's own.
+ *
+ * <p>GIL held. Any code may run inside {@link Refs#decref}, and so use the pool: it is consistent before each.
+ */
+final class HandlePool {
+    private static final int CAPACITY = 4096;
+    /** Low bit of a pooled address: the collector does not track it. */
+    private static final long UNTRACKED = 1;
+
+    /** The type whose instances these are. */
+    final long type;
+    /** Whether these are {@code asyncio.TimerHandle}s. */
+    private final boolean timers;
+    /** {@code tp_dealloc} as the type had it. */
+    private final long freshDealloc;
+
+    private long[] pool = new long[CAPACITY];
+    private int size;
+    /** False where Java must not be entered from {@code tp_dealloc} any more. */
+    private boolean open = true;
+
+    HandlePool(long type, boolean timers, long deallocUpcall) {
+        this.type = type;
+        this.timers = timers;
+        this.freshDealloc = Memory.getLong(type + Layout.TP_DEALLOC);
+        Memory.putLong(type + Layout.TP_DEALLOC, deallocUpcall);
+    }
+
+    /** Ends recycling: the interpreter ends, or this is a forked child. Pooled handles stay allocated. */
+    void close() {
+        open = false;
+        size = 0;
+        Memory.putLong(type + Layout.TP_DEALLOC, freshDealloc);
+    }
+
+    /**
+     * A handle for {@code callback(*args)}: a new reference.
+     *
+     * @param args address of {@code count} borrowed arguments
+     * @param context the context to run in, borrowed, or 0 for a copy of the current one
+     * @param threadState where the calling thread keeps its current context, or 0 if that is not known
+     */
+    long make(long loop, long callback, long args, int count, long context, long threadState) {
+        long pooled = size > 0 ? pool[--size] : fresh();
+        long handle = pooled & ~UNTRACKED;
+        Memory.putLong(handle + Layout.HANDLE_CALLBACK, Refs.share(callback));
+        Memory.putLong(handle + Layout.HANDLE_LOOP, Refs.share(loop));
+        try {
+            fillArguments(handle, args, count);
+            fillContext(handle, context, threadState);
+        } catch (PyErrAlreadySet e) {
+            Refs.decref(handle);
+            throw e;
+        }
+        if (pooled != handle) {
+            CPython.PyObject_GC_Track(handle);
+        }
+        return handle;
+    }
+
+    private long fresh() {
+        long handle = PyErrAlreadySet.check(CPython.PyType_GenericAlloc(type, 0));
+        Memory.putLong(handle + Layout.HANDLE_CANCELLED, Refs.share(Layout.FALSE));
+        Memory.putLong(handle + Layout.HANDLE_SOURCE_TRACEBACK, Refs.share(Layout.NONE));
+        Memory.putLong(handle + Layout.HANDLE_REPR, Refs.share(Layout.NONE));
+        Memory.putLong(handle + Layout.HANDLE_ARGS, Refs.share(Layout.EMPTY_TUPLE));
+        if (timers) {
+            Memory.putLong(handle + Layout.TIMER_SCHEDULED, Refs.share(Layout.FALSE));
+        }
+        return handle;
+    }
+
+    private static void fillArguments(long handle, long args, int count) {
+        long slot = handle + Layout.HANDLE_ARGS;
+        long tuple = Memory.getLong(slot);
+        if (count == 0) {
+            if (tuple != Layout.EMPTY_TUPLE) {
+                Refs.set(slot, Layout.EMPTY_TUPLE);
+            }
+            return;
+        }
+        if (tuple == Layout.EMPTY_TUPLE || Memory.getLong(tuple + Layout.OB_SIZE) != count) {
+            long made = PyErrAlreadySet.check(CPython.PyTuple_New(count));
+            Memory.putLong(slot, made);
+            Refs.decref(tuple);
+            tuple = made;
+        } else {
+            if (Memory.getLong(tuple + Layout.GC_NEXT) == 0) {
+                CPython.PyObject_GC_Track(tuple);
+            }
+            if (Layout.TUPLE_HASH) {
+                Memory.putLong(tuple + 24, -1);
+            }
+        }
+        long items = tuple + Layout.TUPLE_ITEMS;
+        for (long i = 0; i < 8L * count; i += 8) {
+            Memory.putLong(items + i, Refs.share(Memory.getLong(args + i)));
+        }
+    }
+
+    private static void fillContext(long handle, long context, long threadState) {
+        long slot = handle + Layout.HANDLE_CONTEXT;
+        long kept = Memory.getLong(slot);
+        if (context != 0) {
+            Memory.putLong(slot, Refs.share(context));
+        } else {
+            if (kept != 0 && equalsCurrent(kept, threadState)) {
+                return;
+            }
+            Memory.putLong(slot, PyErrAlreadySet.check(CPython.PyContext_CopyCurrent()));
+        }
+        Refs.xdecref(kept);
+    }
+
+    /** Whether {@code context} has the very variables of the thread's current context: maps are immutable. */
+    private static boolean equalsCurrent(long context, long threadState) {
+        if (threadState == 0 || Layout.THREAD_CONTEXT == 0) {
+            return false;
+        }
+        long current = Memory.getLong(threadState + Layout.THREAD_CONTEXT);
+        return current != 0
+                && Memory.getLong(current + Layout.CONTEXT_VARS) == Memory.getLong(context + Layout.CONTEXT_VARS);
+    }
+
+    /** Gives up a reference to a handle of any type; the last one to a handle of ours recycles it. */
+    void drop(long handle, long threadState) {
+        if (Refs.count(handle) == 1
+                && Refs.type(handle) == type
+                && open
+                && size < CAPACITY
+                && Memory.getLong(handle + Layout.HANDLE_WEAKREFS) == 0) {
+            recycle(handle, handle, threadState);
+        } else {
+            Refs.decref(handle);
+        }
+    }
+
+    /** {@code tp_dealloc}: the count of {@code handle} is 0. */
+    void dealloc(long handle) {
+        if (!open
+                || size >= CAPACITY
+                || Refs.type(handle) != type
+                || Memory.getLong(handle + Layout.HANDLE_WEAKREFS) != 0) {
+            CPython.call(freshDealloc, handle, 0);
+            return;
+        }
+        PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
+        CPython.PyObject_GC_UnTrack(handle);
+        Memory.putInt(handle, 1);
+        recycle(handle, handle | UNTRACKED, loop == null ? 0 : loop.threadState);
+    }
+
+    /** Empties {@code handle}, to which only we hold a reference, and pools it as {@code pooled}. */
+    private void recycle(long handle, long pooled, long threadState) {
+        long callback = take(handle + Layout.HANDLE_CALLBACK);
+        long loop = take(handle + Layout.HANDLE_LOOP);
+        long context = Memory.getLong(handle + Layout.HANDLE_CONTEXT);
+        if (context != 0 && Refs.count(context) == 1 && equalsCurrent(context, threadState)) {
+            context = 0;
+        } else {
+            Memory.putLong(handle + Layout.HANDLE_CONTEXT, 0);
+        }
+        long args = Memory.getLong(handle + Layout.HANDLE_ARGS);
+        boolean keptArgs = false;
+        if (args != Layout.EMPTY_TUPLE) {
+            keptArgs = args != 0 && args != Layout.NONE && Layout.TRACKING_VISIBLE && Refs.count(args) == 1;
+            if (!keptArgs) {
+                Memory.putLong(handle + Layout.HANDLE_ARGS, Refs.share(Layout.EMPTY_TUPLE));
+            }
+        }
+        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE) {
+            Refs.set(handle + Layout.HANDLE_CANCELLED, Layout.FALSE);
+        }
+        if (Memory.getLong(handle + Layout.HANDLE_REPR) != Layout.NONE) {
+            Refs.set(handle + Layout.HANDLE_REPR, Layout.NONE);
+        }
+        if (Memory.getLong(handle + Layout.HANDLE_SOURCE_TRACEBACK) != Layout.NONE) {
+            Refs.set(handle + Layout.HANDLE_SOURCE_TRACEBACK, Layout.NONE);
+        }
+        if (timers && Memory.getLong(handle + Layout.TIMER_SCHEDULED) != Layout.FALSE) {
+            Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.FALSE);
+        }
+        // Nothing can reach the handle any more; what it held is given up last, since that may run code
+        if (keptArgs) {
+            clearItems(args);
+        } else if (args != Layout.EMPTY_TUPLE) {
+            Refs.xdecref(args);
+        }
+        if (size == pool.length) { // what ran meanwhile filled it
+            pool = java.util.Arrays.copyOf(pool, size * 2);
+        }
+        pool[size++] = pooled;
+        Refs.xdecref(callback);
+        Refs.xdecref(context);
+        Refs.xdecref(loop);
+    }
+
+    private static void clearItems(long tuple) {
+        long items = tuple + Layout.TUPLE_ITEMS;
+        long end = items + 8 * Memory.getLong(tuple + Layout.OB_SIZE);
+        for (long item = items; item < end; item += 8) {
+            Refs.xdecref(take(item));
+        }
+    }
+
+    private static long take(long slot) {
+        long object = Memory.getLong(slot);
+        Memory.putLong(slot, 0);
+        return object;
+    }
+}

@@ -1,0 +1,356 @@
+package jloop.cpython;
+
+import java.lang.foreign.Arena;
+import java.lang.invoke.MethodHandles;
+import jloop.engine.Pollable;
+import jloop.engine.linux.Memory;
+
+/** Methods of {@code jloop.Loop}. Upcalls: see {@link Upcalls} for their rule. */
+final class LoopMethods {
+    private static final long CALL_SOON_DEBUG = Namespace.get("call_soon_debug");
+    private static final long CALL_SOON_THREADSAFE_DEBUG = Namespace.get("call_soon_threadsafe_debug");
+    private static final long CALL_AT_DEBUG = Namespace.get("call_at_debug");
+    private static final long CALL_LATER_DEBUG = Namespace.get("call_later_debug");
+    private static final long STOPPING = Memory.cString("_stopping");
+    /** A {@code float} of ours that takes the time before it is added to a delay. */
+    private static final long NOW = PyErrAlreadySet.check(CPython.PyNumber_Float(
+            PyErrAlreadySet.check(CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("one_and_a_half")))));
+
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    private LoopMethods() {}
+
+    static void install() {
+        MethodHandles.Lookup lookup = MethodHandles.lookup();
+        long loop = Namespace.get("loop");
+        Upcalls.install(loop, "_open", lookup, "open");
+        Upcalls.install(loop, "_close_engine", lookup, "closeEngine");
+        Upcalls.install(loop, "_run", lookup, "run");
+        Upcalls.install(loop, "_run_once", lookup, "runOnce");
+        Upcalls.install(loop, "_set_engine_debug", lookup, "setEngineDebug");
+        Upcalls.install(loop, "stop", lookup, "stop");
+        Upcalls.install(loop, "call_soon", lookup, "callSoon");
+        Upcalls.install(loop, "call_soon_threadsafe", lookup, "callSoonThreadsafe");
+        Upcalls.install(loop, "call_later", lookup, "callLater");
+        Upcalls.install(loop, "call_at", lookup, "callAt");
+        Upcalls.install(loop, "_add_callback", lookup, "addCallback");
+        Upcalls.install(loop, "_add_timer", lookup, "addTimer");
+        Upcalls.install(loop, "_timer_handle_cancelled", lookup, "timerHandleCancelled");
+        Upcalls.install(loop, "_write_to_self", lookup, "writeToSelf");
+        Upcalls.install(loop, "_add_reader", lookup, "addReader");
+        Upcalls.install(loop, "_remove_reader", lookup, "removeReader");
+        Upcalls.install(loop, "_add_writer", lookup, "addWriter");
+        Upcalls.install(loop, "_remove_writer", lookup, "removeWriter");
+        Upcalls.install(loop, "_is_polling", lookup, "isPolling");
+    }
+
+    /** The loop, or RuntimeError as asyncio's {@code _check_closed}. */
+    private static PyLoop open(long self) {
+        PyLoop loop = PyLoop.LOOPS.get(self);
+        if (loop == null) {
+            Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        return loop;
+    }
+
+    /** {@code _open()}: makes the engine's side. Returns an object that shows the collector what Java holds. */
+    static long open(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = new PyLoop(self);
+            long roots = Roots.make(loop);
+            PyLoop.LOOPS.put(self, loop);
+            return roots;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _close_engine()}: closes the engine's side; the loop is not running. */
+    static long closeEngine(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop != null) {
+                loop.close();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _run()}: runs until {@code stop()}. */
+    static long run(long self, long args, long nargs, long kwnames) {
+        try {
+            open(self).run();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _run_once()}: one iteration. */
+    static long runOnce(long self, long args, long nargs, long kwnames) {
+        try {
+            open(self).runOnce();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _set_engine_debug(enabled)}. */
+    static long setEngineDebug(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            boolean enabled = Arguments.truth(Upcalls.argument(args, 0));
+            if (loop != null) {
+                loop.debug = enabled;
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code stop()}: ends {@code run_forever} after this iteration. */
+    static long stop(long self, long args, long nargs, long kwnames) {
+        try {
+            PyErrAlreadySet.check(CPython.PyObject_SetAttrString(self, STOPPING, Layout.TRUE));
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop != null) {
+                loop.engine.stop();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code call_soon(callback, *args, context=None)}. */
+    static long callSoon(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("call_soon", nargs, 1, "callback");
+            PyLoop loop = open(self);
+            if (loop.debug) {
+                return inPython(CALL_SOON_DEBUG, self, "call_soon", args, nargs, kwnames);
+            }
+            long context = Arguments.context("call_soon", args, nargs, kwnames);
+            return loop.callSoon(
+                    Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, loop.threadState);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code call_soon_threadsafe(callback, *args, context=None)}: any thread. */
+    static long callSoonThreadsafe(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("call_soon_threadsafe", nargs, 1, "callback");
+            PyLoop loop = open(self);
+            if (loop.debug) {
+                return inPython(CALL_SOON_THREADSAFE_DEBUG, self, "call_soon_threadsafe", args, nargs, kwnames);
+            }
+            long context = Arguments.context("call_soon_threadsafe", args, nargs, kwnames);
+            long threadState = CPython.PyThreadState_Get();
+            long handle = loop.callSoon(Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, threadState);
+            if (threadState != loop.threadState) {
+                loop.engine.wake();
+            }
+            return handle;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code call_later(delay, callback, *args, context=None)}: {@code delay} in seconds. */
+    static long callLater(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("call_later", nargs, 2, "delay", "callback");
+            long delay = Upcalls.argument(args, 0);
+            if (delay == Layout.NONE) {
+                return Errors.raise(Errors.TYPE_ERROR, "delay must not be None");
+            }
+            PyLoop loop = open(self);
+            if (loop.debug) {
+                return inPython(CALL_LATER_DEBUG, self, "call_later", args, nargs, kwnames);
+            }
+            Memory.putDouble(NOW + Layout.FLOAT_VALUE, System.nanoTime() / NANOS_PER_SECOND);
+            long when = PyErrAlreadySet.check(CPython.PyNumber_Add(NOW, delay));
+            try {
+                return schedule("call_later", loop, when, args, nargs, kwnames);
+            } finally {
+                Refs.decref(when);
+            }
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code call_at(when, callback, *args, context=None)}: {@code when} in seconds of {@code loop.time()}. */
+    static long callAt(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("call_at", nargs, 2, "when", "callback");
+            long when = Upcalls.argument(args, 0);
+            if (when == Layout.NONE) {
+                return Errors.raise(Errors.TYPE_ERROR, "when cannot be None");
+            }
+            PyLoop loop = open(self);
+            if (loop.debug) {
+                return inPython(CALL_AT_DEBUG, self, "call_at", args, nargs, kwnames);
+            }
+            return schedule("call_at", loop, when, args, nargs, kwnames);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    private static long schedule(String method, PyLoop loop, long when, long args, long nargs, long kwnames) {
+        long context = Arguments.context(method, args, nargs, kwnames);
+        return loop.callAt(when, seconds(when), Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
+    }
+
+    /** The value of a {@code float}, or of whatever becomes one. */
+    private static double seconds(long when) {
+        if (Refs.type(when) == Layout.FLOAT_TYPE) {
+            return Memory.getDouble(when + Layout.FLOAT_VALUE);
+        }
+        if (Refs.type(when) == Layout.UNICODE_TYPE) {
+            Errors.raise(Errors.TYPE_ERROR, "when must be a real number, not str");
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        long number = PyErrAlreadySet.check(CPython.PyNumber_Float(when));
+        double value = Memory.getDouble(number + Layout.FLOAT_VALUE);
+        Refs.decref(number);
+        return value;
+    }
+
+    /** Calls {@code function(self, context, *args)}, a Python function. */
+    private static long inPython(long function, long self, String method, long args, long nargs, long kwnames) {
+        long context = Arguments.context(method, args, nargs, kwnames);
+        try (Arena arena = Arena.ofConfined()) {
+            long array = arena.allocate(8 * (nargs + 2), 8).address();
+            Memory.putLong(array, self);
+            Memory.putLong(array + 8, context == 0 ? Layout.NONE : context);
+            Memory.copy(args, array + 16, 8 * nargs);
+            return CPython.PyObject_Vectorcall(function, array, nargs + 2);
+        }
+    }
+
+    /** {@code _add_callback(handle)}: queues a handle that is not cancelled. */
+    static long addCallback(long self, long args, long nargs, long kwnames) {
+        try {
+            open(self).addCallback(Upcalls.argument(args, 0));
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _add_timer(handle)}: puts an {@code asyncio.TimerHandle} into the heap. */
+    static long addTimer(long self, long args, long nargs, long kwnames) {
+        try {
+            long handle = Upcalls.argument(args, 0);
+            PyLoop loop = open(self);
+            loop.addTimer(handle, seconds(Memory.getLong(handle + Layout.TIMER_WHEN)));
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _timer_handle_cancelled(handle)}: asyncio's own {@code TimerHandle.cancel} says so. */
+    static long timerHandleCancelled(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            long handle = Upcalls.argument(args, 0);
+            if (loop != null && Memory.getLong(handle + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
+                loop.engine.timerCancelled();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _write_to_self()}: ends the loop's wait. Any thread. */
+    static long writeToSelf(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop != null) {
+                loop.engine.wake();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _add_reader(fd, callback, *args)}: a handle, as asyncio's. */
+    static long addReader(long self, long args, long nargs, long kwnames) {
+        return watch("_add_reader", Pollable.READ, self, args, nargs);
+    }
+
+    /** {@code _add_writer(fd, callback, *args)}: a handle, as asyncio's. */
+    static long addWriter(long self, long args, long nargs, long kwnames) {
+        return watch("_add_writer", Pollable.WRITE, self, args, nargs);
+    }
+
+    private static long watch(String method, int direction, long self, long args, long nargs) {
+        try {
+            Arguments.atLeast(method, nargs, 2, "fd", "callback");
+            PyLoop loop = open(self);
+            long fileno = PyErrAlreadySet.check(Calls.call(Types.FILENO, Upcalls.argument(args, 0)));
+            int fd = Arguments.descriptor(fileno);
+            Refs.decref(fileno);
+            long handle = Types.HANDLES.make(
+                    self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
+            int result = loop.watch(fd, direction, Refs.share(handle));
+            if (result < 0) {
+                Refs.decref(handle);
+                return Errors.raiseOsError(-result);
+            }
+            return handle;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _remove_reader(fd)}: whether there was one. */
+    static long removeReader(long self, long args, long nargs, long kwnames) {
+        return unwatch("_remove_reader", Pollable.READ, self, args, nargs);
+    }
+
+    /** {@code _remove_writer(fd)}: whether there was one. */
+    static long removeWriter(long self, long args, long nargs, long kwnames) {
+        return unwatch("_remove_writer", Pollable.WRITE, self, args, nargs);
+    }
+
+    private static long unwatch(String method, int direction, long self, long args, long nargs) {
+        try {
+            Arguments.atLeast(method, nargs, 1, "fd");
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop == null) {
+                return Upcalls.bool(false);
+            }
+            long fileno = PyErrAlreadySet.check(Calls.call(Types.FILENO, Upcalls.argument(args, 0)));
+            int fd = Arguments.descriptor(fileno);
+            Refs.decref(fileno);
+            return Upcalls.bool(loop.unwatch(fd, direction));
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _is_polling(fd, write)}: whether the poller watches a descriptor, for {@code repr}. */
+    static long isPolling(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            int fd = Arguments.descriptor(Upcalls.argument(args, 0));
+            boolean write = Arguments.truth(Upcalls.argument(args, 1));
+            return Upcalls.bool(loop != null && loop.isPolling(fd, write ? Pollable.WRITE : Pollable.READ));
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+}

@@ -1,0 +1,412 @@
+package jloop.cpython;
+
+import java.util.Arrays;
+import jloop.engine.EventLoop;
+import jloop.engine.LoopHost;
+import jloop.engine.Pollable;
+import jloop.engine.ReadyQueue;
+import jloop.engine.TimerHeap;
+import jloop.engine.linux.Memory;
+
+/**
+ * One {@code jloop.Loop}: the engine's loop and what Java holds of Python for it. The references that it owns are those
+ * of the ready queue, the timer heap, the watchers and the transports; {@link Roots} shows them to the collector.
+ *
+ * <p>GIL held, except inside {@link #beforeWait} to {@link #afterWait}.
+ */
+final class PyLoop implements LoopHost {
+    /** By address of the {@code jloop.Loop}; closed loops are not here. */
+    static final AddressMap<PyLoop> LOOPS = new AddressMap<>();
+
+    /** Set when the interpreter begins to end: from then on no other thread's loop takes the GIL again. */
+    private static volatile boolean exiting;
+
+    private static final long NANOS_PER_SECOND = 1_000_000_000L;
+
+    /** The {@code jloop.Loop}, borrowed: it closes us before it goes. */
+    final long address;
+
+    final EventLoop engine = new EventLoop(this);
+    /** By descriptor. */
+    private FdWatcher[] watchers = new FdWatcher[16];
+    /** Transports with an owned reference each, by descriptor. */
+    private SocketTransport[] transports = new SocketTransport[16];
+
+    boolean debug;
+    /** The {@code PyThreadState} of the thread that runs the loop, 0 while none does. */
+    long threadState;
+    /** {@code PyEval_SaveThread}'s result during a wait. */
+    private long savedThread;
+    /** The exception that leaves the loop, owned, or 0. */
+    private long leaving;
+
+    PyLoop(long address) {
+        this.address = address;
+    }
+
+    // ---- running
+
+    /** Runs until stopped. Throws what leaves the loop: KeyboardInterrupt, SystemExit, a signal handler's exception. */
+    void run() {
+        threadState = CPython.PyThreadState_Get();
+        try {
+            engine.run();
+        } finally {
+            threadState = 0;
+        }
+        raiseLeaving();
+    }
+
+    /** One iteration; as {@link #run} otherwise. */
+    void runOnce() {
+        threadState = CPython.PyThreadState_Get();
+        try {
+            engine.runOnce();
+        } finally {
+            threadState = 0;
+        }
+        raiseLeaving();
+    }
+
+    private void raiseLeaving() {
+        if (leaving != 0) {
+            long exception = leaving;
+            leaving = 0;
+            Errors.restore(exception);
+            throw PyErrAlreadySet.INSTANCE;
+        }
+    }
+
+    @Override
+    public void run(long handle) {
+        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE) {
+            drop(handle);
+            return;
+        }
+        if (debug || !isPlain(handle)) {
+            runInPython(handle);
+            return;
+        }
+        // The callback may cancel its own handle: what it runs with must outlive that
+        long callback = Refs.share(Memory.getLong(handle + Layout.HANDLE_CALLBACK));
+        long args = Refs.share(Memory.getLong(handle + Layout.HANDLE_ARGS));
+        long context = Refs.share(Memory.getLong(handle + Layout.HANDLE_CONTEXT));
+        long result = 0;
+        if (CPython.PyContext_Enter(context) == 0) {
+            result = CPython.PyObject_Vectorcall(
+                    callback, args + Layout.TUPLE_ITEMS, Memory.getLong(args + Layout.OB_SIZE));
+            CPython.PyContext_Exit(context);
+        }
+        if (result == 0) {
+            callbackFailed(handle);
+        } else {
+            Refs.decref(result);
+        }
+        Refs.decref(context);
+        Refs.decref(args);
+        Refs.decref(callback);
+        drop(handle);
+    }
+
+    private static boolean isPlain(long handle) {
+        long type = Refs.type(handle);
+        return type == Types.HANDLE
+                || type == Types.TIMER_HANDLE
+                || type == Types.ASYNCIO_HANDLE
+                || type == Types.ASYNCIO_TIMER_HANDLE;
+    }
+
+    private void runInPython(long handle) {
+        long result = debug
+                ? Calls.call(Types.RUN_DEBUG, address, handle)
+                : Calls.method(Names.RUN, handle);
+        if (result == 0) {
+            leave();
+        } else {
+            Refs.decref(result);
+        }
+        drop(handle);
+    }
+
+    private void callbackFailed(long handle) {
+        long exception = Errors.take();
+        if (Errors.leavesLoop(exception)) {
+            leaveWith(exception);
+            return;
+        }
+        long result = Calls.call(Types.CALLBACK_FAILED, handle, exception);
+        Refs.decref(exception);
+        if (result == 0) {
+            leave();
+        } else {
+            Refs.decref(result);
+        }
+    }
+
+    /** Leaves the loop with the error that is set. */
+    void leave() {
+        leaveWith(Errors.take());
+    }
+
+    /** Leaves the loop with {@code exception}; takes the reference. */
+    void leaveWith(long exception) {
+        if (!engine.isRunning() || leaving != 0) { // nobody to tell: a flush outside of the loop, or a second one
+            Errors.restore(exception);
+            Errors.unraisable(address);
+            return;
+        }
+        leaving = exception;
+        engine.leave();
+    }
+
+    // ---- waiting
+
+    @Override
+    public void beforeWait() {
+        savedThread = CPython.PyEval_SaveThread();
+    }
+
+    @Override
+    public void afterWait() {
+        if (exiting && !Finalization.isMainThread(savedThread)) {
+            Finalization.parkForever(); // taking the GIL would end this thread, through Java's frames
+        }
+        CPython.PyEval_RestoreThread(savedThread);
+    }
+
+    @Override
+    public boolean interrupted() {
+        if (CPython.PyErr_CheckSignals() == 0) {
+            return true;
+        }
+        leaving = Errors.take();
+        return false;
+    }
+
+    static void beginExit() {
+        exiting = true;
+    }
+
+    // ---- handles
+
+    /** A handle in the ready queue: a new reference for the caller. */
+    long callSoon(long callback, long args, int count, long context, long callerState) {
+        long handle = Types.HANDLES.make(address, callback, args, count, context, callerState);
+        engine.ready().add(Refs.share(handle));
+        return handle;
+    }
+
+    /** Queues {@code handle}, borrowed, unless it is cancelled. */
+    void addCallback(long handle) {
+        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) == Layout.FALSE) {
+            engine.ready().add(Refs.share(handle));
+        }
+    }
+
+    /**
+     * A timer in the heap: a new reference for the caller.
+     *
+     * @param when a {@code float}, or what the caller gave for one; borrowed
+     * @param seconds its value
+     */
+    long callAt(long when, double seconds, long callback, long args, int count, long context) {
+        long handle = Types.TIMER_HANDLES.make(address, callback, args, count, context, threadState);
+        Refs.set(handle + Layout.TIMER_WHEN, when);
+        addTimer(handle, seconds);
+        return handle;
+    }
+
+    /** Puts {@code handle}, borrowed, into the heap. */
+    void addTimer(long handle, double seconds) {
+        Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
+        engine.timers().add(nanos(seconds), Refs.share(handle));
+    }
+
+    /** The first nanosecond of the clock at which {@code loop.time()} is not below {@code seconds}. */
+    private static long nanos(double seconds) {
+        double nanos = Math.ceil(seconds * NANOS_PER_SECOND);
+        if (!(nanos < Long.MAX_VALUE)) {
+            return Double.isNaN(nanos) ? 0 : Long.MAX_VALUE;
+        }
+        long deadline = (long) nanos;
+        return (double) deadline / NANOS_PER_SECOND < seconds ? deadline + 1 : deadline;
+    }
+
+    private void drop(long handle) {
+        if (Refs.type(handle) == Types.TIMER_HANDLE) {
+            Types.TIMER_HANDLES.drop(handle, threadState);
+        } else {
+            Types.HANDLES.drop(handle, threadState);
+        }
+    }
+
+    @Override
+    public boolean isCancelled(long handle) {
+        return Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE;
+    }
+
+    @Override
+    public void release(long handle) {
+        Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.FALSE);
+        drop(handle);
+    }
+
+    @Override
+    public void due(long handle) {
+        Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.FALSE);
+        if (isCancelled(handle)) {
+            engine.cancelledTimerDue();
+        }
+    }
+
+    // ---- descriptors
+
+    /** The watcher of {@code fd}, or null. */
+    FdWatcher watcher(int fd) {
+        return fd >= 0 && fd < watchers.length ? watchers[fd] : null;
+    }
+
+    /** Sets the handle for one direction of {@code fd}; takes the reference. Returns 0, or {@code -errno}. */
+    int watch(int fd, int direction, long handle) {
+        if (fd >= watchers.length) {
+            watchers = Arrays.copyOf(watchers, Math.max(fd + 1, watchers.length * 2));
+        }
+        FdWatcher watcher = watchers[fd];
+        if (watcher == null) {
+            watcher = new FdWatcher(this, fd);
+        }
+        int result = engine.setInterest(watcher, watcher.interest() | direction);
+        if (result < 0) {
+            Refs.decref(handle);
+            return result;
+        }
+        watchers[fd] = watcher;
+        cancel(watcher.exchange(direction, handle));
+        return 0;
+    }
+
+    /** Removes the handle for one direction of {@code fd} and cancels it. Returns whether there was one. */
+    boolean unwatch(int fd, int direction) {
+        FdWatcher watcher = watcher(fd);
+        if (watcher == null || watcher.handle(direction) == 0) {
+            return false;
+        }
+        engine.setInterest(watcher, watcher.interest() & ~direction);
+        if (watcher.interest() == 0) {
+            watchers[fd] = null;
+        }
+        cancel(watcher.exchange(direction, 0));
+        return true;
+    }
+
+    /** {@code handle.cancel()}; takes the reference; 0 is nothing. */
+    private static void cancel(long handle) {
+        if (handle != 0) {
+            HandleMethods.cancel(handle);
+            Refs.decref(handle);
+        }
+    }
+
+    /** Whether {@code fd} is watched for {@code direction} by a watcher or a transport, for {@code repr}. */
+    boolean isPolling(int fd, int direction) {
+        FdWatcher watcher = watcher(fd);
+        SocketTransport transport = fd >= 0 && fd < transports.length ? transports[fd] : null;
+        return watcher != null && (watcher.interest() & direction) != 0
+                || transport != null && (transport.interest() & direction) != 0;
+    }
+
+    void add(SocketTransport transport) {
+        int fd = transport.fd();
+        if (fd >= transports.length) {
+            transports = Arrays.copyOf(transports, Math.max(fd + 1, transports.length * 2));
+        }
+        transports[fd] = transport;
+    }
+
+    void remove(SocketTransport transport) {
+        if (transports[transport.fd()] == transport) {
+            transports[transport.fd()] = null;
+        }
+    }
+
+    // ---- the end, and the collector
+
+    /** Closes the engine's descriptors and gives up every reference. The loop does not run. */
+    void close() {
+        LOOPS.remove(address);
+        for (int fd = 0; fd < transports.length; fd++) {
+            if (transports[fd] != null) {
+                transports[fd].close();
+            }
+        }
+        for (int fd = 0; fd < watchers.length; fd++) {
+            FdWatcher watcher = watchers[fd];
+            watchers[fd] = null;
+            if (watcher != null) {
+                engine.setInterest(watcher, 0);
+                Refs.xdecref(watcher.exchange(Pollable.READ, 0));
+                Refs.xdecref(watcher.exchange(Pollable.WRITE, 0));
+            }
+        }
+        ReadyQueue ready = engine.ready();
+        while (!ready.isEmpty()) {
+            long entry = ready.take();
+            if (!EventLoop.isEvent(entry)) {
+                Refs.decref(entry);
+            }
+        }
+        TimerHeap timers = engine.timers();
+        while (!timers.isEmpty()) {
+            long entry = timers.first();
+            timers.removeFirst();
+            Refs.set(entry + Layout.TIMER_SCHEDULED, Layout.FALSE);
+            Refs.decref(entry);
+        }
+        engine.close();
+    }
+
+    /** {@code tp_traverse}: visits each reference that we own. Returns what {@code visit} returned if not 0. */
+    long traverse(long visit, long argument) {
+        ReadyQueue ready = engine.ready();
+        for (int i = 0; i < ready.size(); i++) {
+            long entry = ready.get(i);
+            if (!EventLoop.isEvent(entry)) {
+                int result = (int) CPython.call(visit, entry, argument);
+                if (result != 0) {
+                    return result;
+                }
+            }
+        }
+        TimerHeap timers = engine.timers();
+        for (int i = 0; i < timers.size(); i++) {
+            int result = (int) CPython.call(visit, timers.get(i), argument);
+            if (result != 0) {
+                return result;
+            }
+        }
+        for (FdWatcher watcher : watchers) {
+            if (watcher != null) {
+                int result = visit(visit, watcher.handle(Pollable.READ), argument);
+                if (result == 0) {
+                    result = visit(visit, watcher.handle(Pollable.WRITE), argument);
+                }
+                if (result != 0) {
+                    return result;
+                }
+            }
+        }
+        for (SocketTransport transport : transports) {
+            if (transport != null) {
+                int result = visit(visit, transport.address, argument);
+                if (result != 0) {
+                    return result;
+                }
+            }
+        }
+        return 0;
+    }
+
+    private static int visit(long visit, long object, long argument) {
+        return object == 0 ? 0 : (int) CPython.call(visit, object, argument);
+    }
+}

@@ -1,0 +1,71 @@
+package jloop.cpython;
+
+import jloop.engine.linux.Memory;
+
+/**
+ * Reference counts, read and written in place.
+ *
+ * <pre>{@code
+ * struct _object {
+ *     Py_ssize_t    ob_refcnt;   // 0: from 3.12 the low 32 bits count, and negative means immortal
+ *     PyTypeObject *ob_type;     // 8
+ * };
+ * }</pre>
+ *
+ * Before 3.12 the count has 64 bits, but no object has 2**31 references: the low half serves every version.
+ * {@link Layout} checks it at start. GIL held.
+ */
+final class Refs {
+    private Refs() {}
+
+    static int count(long object) {
+        return Memory.getInt(object);
+    }
+
+    static void incref(long object) {
+        int count = Memory.getInt(object);
+        if (count >= 0) {
+            Memory.putInt(object, count + 1);
+        }
+    }
+
+    /** May run Python code. */
+    static void decref(long object) {
+        int count = Memory.getInt(object);
+        if (count < 0) {
+            return;
+        }
+        Memory.putInt(object, count - 1);
+        if (count == 1) {
+            CPython._Py_Dealloc(object);
+        }
+    }
+
+    /** As {@link #decref}; 0 is nothing. */
+    static void xdecref(long object) {
+        if (object != 0) {
+            decref(object);
+        }
+    }
+
+    /** {@code object} as a new reference. */
+    static long share(long object) {
+        incref(object);
+        return object;
+    }
+
+    /** Puts a new reference to {@code value} into the slot at {@code address} and gives up the one that was there. */
+    static void set(long address, long value) {
+        long old = Memory.getLong(address);
+        if (old != value) {
+            incref(value);
+            Memory.putLong(address, value);
+            xdecref(old);
+        }
+    }
+
+    /** {@code ob_type}, borrowed. */
+    static long type(long object) {
+        return Memory.getLong(object + Layout.OB_TYPE);
+    }
+}

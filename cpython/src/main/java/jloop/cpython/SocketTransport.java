@@ -1,0 +1,258 @@
+package jloop.cpython;
+
+import jloop.engine.StreamChannel;
+import jloop.engine.linux.Memory;
+
+/**
+ * The engine's side of one {@code jloop} socket transport: turns what is read into calls of the protocol.
+ *
+ * <p>From {@link TransportMethods#open} to {@link #close} it owns one reference to the transport. Everything rare (end of
+ * file, errors, closing, flow control) is a method of the transport in Python.
+ */
+final class SocketTransport extends StreamChannel {
+    /** By address of the transport. */
+    static final AddressMap<SocketTransport> TRANSPORTS = new AddressMap<>();
+
+    static final int PROTOCOL = Layout.slot("socket_transport", "_protocol");
+    private static final int CONTEXT = Layout.slot("socket_transport", "_context");
+
+    private static final long ON_EOF = Names.intern("_read_eof");
+    private static final long ON_READ_ERROR = Names.intern("_read_failed");
+    private static final long ON_WRITE_ERROR = Names.intern("_write_failed");
+    private static final long ON_CALL_ERROR = Names.intern("_call_failed");
+    private static final long ON_DRAINED = Names.intern("_drained");
+    private static final long MAYBE_PAUSE = Names.intern("_maybe_pause_protocol");
+    private static final long GET_BUFFER_ERROR = Names.intern("Fatal error: protocol.get_buffer() call failed.");
+    private static final long DATA_RECEIVED_ERROR = Names.intern("Fatal error: protocol.data_received() call failed.");
+    private static final long BUFFER_UPDATED_ERROR =
+            Names.intern("Fatal error: protocol.buffer_updated() call failed.");
+    private static final long MINUS_ONE = CPython.PyLong_FromLong(-1);
+
+    /** {@code Py_buffer}: 80 bytes, {@code buf} at 0 and {@code len} at 16 in every version. */
+    static final int PY_BUFFER_SIZE = 80;
+
+    static final int BUFFER_LENGTH = 16;
+    static final int PYBUF_SIMPLE = 0;
+    static final int PYBUF_WRITABLE = 1;
+
+    private final PyLoop loop;
+    /** The transport: an owned reference until {@link #close}. */
+    final long address;
+    /** The protocol is an {@code asyncio.BufferedProtocol}. */
+    boolean buffered;
+    /** {@code write} must ask Python: closed, at end of file, or a sendfile is under way. */
+    boolean writesBlocked;
+    /** The protocol's buffer during a read: a filled {@code Py_buffer}, or 0. */
+    private long view;
+
+    SocketTransport(PyLoop loop, int fd, long address) {
+        super(loop.engine, fd);
+        this.loop = loop;
+        this.address = Refs.share(address);
+        TRANSPORTS.put(address, this);
+        loop.add(this);
+    }
+
+    /** Ends reading and writing, and gives up the reference to the transport. */
+    void close() {
+        if (TRANSPORTS.get(address) == this) {
+            TRANSPORTS.remove(address);
+            loop.remove(this);
+            detach();
+            Refs.decref(address);
+        }
+    }
+
+    /** Reads and writes from now on run their callbacks in a copy of the current context. */
+    void keepContext() {
+        long copy = PyErrAlreadySet.check(CPython.PyContext_CopyCurrent());
+        Refs.set(address + CONTEXT, copy);
+        Refs.decref(copy);
+    }
+
+    // ---- reading
+
+    @Override
+    protected long readAddress() {
+        return buffered ? protocolBuffer() : super.readAddress();
+    }
+
+    @Override
+    protected long readCapacity() {
+        return buffered ? Memory.getLong(view + BUFFER_LENGTH) : super.readCapacity();
+    }
+
+    private long protocolBuffer() {
+        long buffer = inContext(Names.GET_BUFFER, Memory.getLong(address + PROTOCOL), MINUS_ONE);
+        if (buffer == 0) {
+            callFailed(GET_BUFFER_ERROR);
+            return 0;
+        }
+        view = Buffers.take();
+        int result = CPython.PyObject_GetBuffer(buffer, view, PYBUF_WRITABLE);
+        Refs.decref(buffer); // the view keeps it
+        if (result == 0 && Memory.getLong(view + BUFFER_LENGTH) == 0) {
+            CPython.PyBuffer_Release(view);
+            Errors.raise(Errors.RUNTIME_ERROR, "get_buffer() returned an empty buffer");
+            result = -1;
+        }
+        if (result < 0) {
+            Buffers.give(view);
+            view = 0;
+            callFailed(GET_BUFFER_ERROR);
+            return 0;
+        }
+        return Memory.getLong(view);
+    }
+
+    private void releaseView() {
+        if (view != 0) {
+            CPython.PyBuffer_Release(view);
+            Buffers.give(view);
+            view = 0;
+        }
+    }
+
+    @Override
+    protected void readSkipped() {
+        releaseView();
+    }
+
+    @Override
+    protected void received(long from, long count) {
+        long argument;
+        long name;
+        if (buffered) {
+            releaseView();
+            argument = CPython.PyLong_FromLong(count);
+            name = Names.BUFFER_UPDATED;
+        } else {
+            argument = CPython.PyBytes_FromStringAndSize(from, count);
+            name = Names.DATA_RECEIVED;
+        }
+        long result = argument == 0 ? 0 : inContext(name, Memory.getLong(address + PROTOCOL), argument);
+        Refs.xdecref(argument);
+        if (result == 0) {
+            callFailed(name == Names.DATA_RECEIVED ? DATA_RECEIVED_ERROR : BUFFER_UPDATED_ERROR);
+        } else {
+            Refs.decref(result);
+        }
+    }
+
+    @Override
+    protected void endOfFile() {
+        releaseView();
+        tell(ON_EOF);
+    }
+
+    @Override
+    protected void readFailed(int errno) {
+        releaseView();
+        tell(ON_READ_ERROR, errno);
+    }
+
+    // ---- writing
+
+    @Override
+    protected void writeFailed(int errno) {
+        tell(ON_WRITE_ERROR, errno);
+    }
+
+    @Override
+    protected void aboveHighWater() {
+        report(Calls.method(MAYBE_PAUSE, address));
+    }
+
+    @Override
+    protected void drained() {
+        tell(ON_DRAINED);
+    }
+
+    @Override
+    protected void releaseOwner(long owner) {
+        Refs.decref(owner);
+    }
+
+    // ---- calls of Python
+
+    /** {@code object.name(argument)} in the transport's context: a new reference, or 0 with an error set. */
+    private long inContext(long name, long object, long argument) {
+        long context = Refs.share(Memory.getLong(address + CONTEXT));
+        Refs.incref(object);
+        long result = 0;
+        if (CPython.PyContext_Enter(context) == 0) {
+            result = Calls.method(name, object, argument);
+            CPython.PyContext_Exit(context);
+        }
+        Refs.decref(object);
+        Refs.decref(context);
+        return result;
+    }
+
+    /** {@code transport.name()} in the transport's context, if it has one. */
+    private void tell(long name) {
+        long self = Refs.share(address);
+        long context = Memory.getLong(address + CONTEXT);
+        if (context == 0 || context == Layout.NONE) {
+            report(Calls.method(name, self));
+        } else {
+            Refs.incref(context);
+            if (CPython.PyContext_Enter(context) == 0) {
+                long result = Calls.method(name, self);
+                CPython.PyContext_Exit(context);
+                report(result);
+            } else {
+                report(0);
+            }
+            Refs.decref(context);
+        }
+        Refs.decref(self);
+    }
+
+    /** {@code transport.name(errno)}. */
+    private void tell(long name, int errno) {
+        long self = Refs.share(address);
+        long number = CPython.PyLong_FromLong(errno);
+        report(number == 0 ? 0 : Calls.method(name, self, number));
+        Refs.xdecref(number);
+        Refs.decref(self);
+    }
+
+    /** The error that a protocol's method raised, or Python's own. */
+    private void callFailed(long message) {
+        long exception = Errors.take();
+        if (Errors.leavesLoop(exception)) {
+            loop.leaveWith(exception);
+            return;
+        }
+        long self = Refs.share(address);
+        long chunk = Calls.take();
+        Memory.putLong(chunk, self);
+        Memory.putLong(chunk + 8, exception);
+        Memory.putLong(chunk + 16, message);
+        report(CPython.PyObject_VectorcallMethod(ON_CALL_ERROR, chunk, 3, 0));
+        Calls.give(chunk);
+        Refs.decref(exception);
+        Refs.decref(self);
+    }
+
+    /** An error of a method in Python leaves the loop if it must, and goes to the exception handler otherwise. */
+    private void report(long result) {
+        if (result != 0) {
+            Refs.decref(result);
+            return;
+        }
+        long exception = Errors.take();
+        if (Errors.leavesLoop(exception)) {
+            loop.leaveWith(exception);
+            return;
+        }
+        long handled = Calls.call(Types.TRANSPORT_FAILED, address, exception);
+        Refs.decref(exception);
+        if (handled == 0) {
+            loop.leave();
+        } else {
+            Refs.decref(handled);
+        }
+    }
+}

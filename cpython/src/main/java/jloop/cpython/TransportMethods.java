@@ -1,0 +1,246 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+import jloop.engine.linux.Memory;
+
+/** Methods of {@code jloop}'s socket transport. Upcalls: see {@link Upcalls} for their rule. */
+final class TransportMethods {
+    private static final long WRITE_SLOW = Namespace.get("write_slow");
+    private static final long WRITELINES_SLOW = Namespace.get("writelines_slow");
+    private static final int LOOP = Layout.slot("socket_transport", "_loop");
+    /** Other buffers up to this many bytes are copied at once, to leave together with their neighbours. */
+    private static final long COPIED_SIZE = 16 * 1024;
+
+    private TransportMethods() {}
+
+    static void install() {
+        MethodHandles.Lookup lookup = MethodHandles.lookup();
+        long type = Types.SOCKET_TRANSPORT;
+        Upcalls.install(type, "_open", lookup, "open");
+        Upcalls.install(type, "_close_channel", lookup, "closeChannel");
+        Upcalls.install(type, "_start_reading", lookup, "startReading");
+        Upcalls.install(type, "_stop_reading", lookup, "stopReading");
+        Upcalls.install(type, "_discard_writes", lookup, "discardWrites");
+        Upcalls.install(type, "_block_writes", lookup, "blockWrites");
+        Upcalls.install(type, "_set_buffered", lookup, "setBuffered");
+        Upcalls.install(type, "_set_high_water", lookup, "setHighWater");
+        Upcalls.install(type, "get_write_buffer_size", lookup, "getWriteBufferSize");
+        Upcalls.install(type, "write", lookup, "write");
+        Upcalls.install(type, "writelines", lookup, "writelines");
+    }
+
+    /** {@code _open(fd)}: the engine takes the transport on, and holds it until {@code _close_channel}. */
+    static long open(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(self + LOOP));
+            if (loop == null) {
+                return Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
+            }
+            new SocketTransport(loop, Arguments.descriptor(Upcalls.argument(args, 0)), self);
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _close_channel()}: the engine lets the transport go. */
+    static long closeChannel(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.close();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _start_reading()}: callbacks run in a copy of the context that is current now. */
+    static long startReading(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.keepContext();
+                int result = transport.startReading();
+                if (result < 0) {
+                    return Errors.raiseOsError(-result);
+                }
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _stop_reading()}. */
+    static long stopReading(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.stopReading();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _discard_writes()}: drops what is queued. */
+    static long discardWrites(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.discardQueue();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _block_writes(blocked)}: whether {@code write} asks {@code write_slow} instead. */
+    static long blockWrites(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.writesBlocked = Arguments.truth(Upcalls.argument(args, 0));
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _set_buffered(buffered)}: whether the protocol gives its own buffer. */
+    static long setBuffered(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            if (transport != null) {
+                transport.buffered = Arguments.truth(Upcalls.argument(args, 0));
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _set_high_water(bytes)}. */
+    static long setHighWater(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            long bytes = CPython.PyLong_AsLong(Upcalls.argument(args, 0));
+            if (bytes == -1 && CPython.PyErr_Occurred() != 0) {
+                return 0;
+            }
+            if (transport != null) {
+                transport.setHighWater(bytes);
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code get_write_buffer_size()}: bytes that the kernel does not take now. */
+    static long getWriteBufferSize(long self, long args, long nargs, long kwnames) {
+        try {
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            return CPython.PyLong_FromLong(transport == null ? 0 : transport.queuedBytes());
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code write(data)}. */
+    static long write(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("write", nargs, 1, "data");
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            long data = Upcalls.argument(args, 0);
+            if (transport == null || transport.writesBlocked || nargs != 1 || !add(transport, data)) {
+                return Calls.call(WRITE_SLOW, self, data);
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code writelines(list_of_data)}. */
+    static long writelines(long self, long args, long nargs, long kwnames) {
+        try {
+            Arguments.atLeast("writelines", nargs, 1, "list_of_data");
+            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
+            long list = Upcalls.argument(args, 0);
+            if (transport == null || transport.writesBlocked) {
+                return Calls.call(WRITELINES_SLOW, self, list);
+            }
+            long tuple = PyErrAlreadySet.check(CPython.PySequence_Tuple(list));
+            try {
+                long count = Memory.getLong(tuple + Layout.OB_SIZE);
+                for (int i = 0; i < count; i++) {
+                    long data = Memory.getLong(tuple + Layout.TUPLE_ITEMS + 8L * i);
+                    if (transport.writesBlocked || !add(transport, data)) {
+                        long result = Calls.call(WRITE_SLOW, self, data);
+                        if (result == 0) {
+                            return 0;
+                        }
+                        Refs.decref(result);
+                    }
+                }
+            } finally {
+                Refs.decref(tuple);
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** Queues the bytes of {@code data}. Returns false if it is nothing that can be written. */
+    private static boolean add(SocketTransport transport, long data) {
+        long type = Refs.type(data);
+        if (type == Layout.BYTES_TYPE) {
+            long length = Memory.getLong(data + Layout.OB_SIZE);
+            if (length != 0) {
+                transport.write(data + Layout.BYTES_PAYLOAD, length, Refs.share(data));
+            }
+            return true;
+        }
+        if (type != Layout.BYTEARRAY_TYPE
+                && type != Layout.MEMORYVIEW_TYPE
+                && PyErrAlreadySet.check(CPython.PyObject_IsInstance(data, Layout.BYTES_TYPE)) == 0
+                && PyErrAlreadySet.check(CPython.PyObject_IsInstance(data, Layout.BYTEARRAY_TYPE)) == 0) {
+            return false;
+        }
+        long view = Buffers.take();
+        try {
+            PyErrAlreadySet.check(CPython.PyObject_GetBuffer(data, view, SocketTransport.PYBUF_SIMPLE));
+            try {
+                addView(transport, Memory.getLong(view), Memory.getLong(view + SocketTransport.BUFFER_LENGTH));
+            } finally {
+                CPython.PyBuffer_Release(view);
+            }
+        } finally {
+            Buffers.give(view);
+        }
+        return true;
+    }
+
+    /** Memory that may change once the caller has it back: large buffers are offered to the kernel first, the rest is copied. */
+    private static void addView(SocketTransport transport, long address, long length) {
+        long sent = 0;
+        if (length > COPIED_SIZE) {
+            sent = transport.tryWrite(address, length);
+            if (sent < 0) {
+                transport.writeFailed((int) -sent);
+                return;
+            }
+        }
+        if (sent < length) {
+            long copy = PyErrAlreadySet.check(CPython.PyBytes_FromStringAndSize(address + sent, length - sent));
+            transport.write(copy + Layout.BYTES_PAYLOAD, length - sent, copy);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+
+/** The Python types and functions that the hot paths know, as constants. Loaded after {@link Layout} has checked this CPython. */
+final class Types {
+    static final long HANDLE = Namespace.get("handle");
+    static final long TIMER_HANDLE = Namespace.get("timer_handle");
+    static final long ASYNCIO_HANDLE = Namespace.get("asyncio_handle");
+    static final long ASYNCIO_TIMER_HANDLE = Namespace.get("asyncio_timer_handle");
+    static final long SOCKET_TRANSPORT = Namespace.get("socket_transport");
+
+    /** {@code run_debug(loop, handle)}. */
+    static final long RUN_DEBUG = Namespace.get("run_debug");
+    /** {@code callback_failed(handle, exception)}. */
+    static final long CALLBACK_FAILED = Namespace.get("callback_failed");
+    /** {@code transport_failed(transport, exception)}. */
+    static final long TRANSPORT_FAILED = Namespace.get("transport_failed");
+    /** {@code fileno(object)}: the descriptor of an int or of an object with {@code fileno()}. */
+    static final long FILENO = Namespace.get("fileno");
+
+    static final HandlePool HANDLES =
+            new HandlePool(HANDLE, false, Upcalls.pointer(MethodHandles.lookup(), "deallocHandle"));
+    static final HandlePool TIMER_HANDLES =
+            new HandlePool(TIMER_HANDLE, true, Upcalls.pointer(MethodHandles.lookup(), "deallocTimerHandle"));
+
+    private Types() {}
+
+    /** {@code void tp_dealloc(PyObject *self)}. */
+    static long deallocHandle(long self, long unused1, long unused2, long unused3) {
+        try {
+            HANDLES.dealloc(self);
+        } catch (Throwable t) {
+            reportDealloc(t);
+        }
+        return 0;
+    }
+
+    /** {@code void tp_dealloc(PyObject *self)}. */
+    static long deallocTimerHandle(long self, long unused1, long unused2, long unused3) {
+        try {
+            TIMER_HANDLES.dealloc(self);
+        } catch (Throwable t) {
+            reportDealloc(t);
+        }
+        return 0;
+    }
+
+    /** A destructor has nobody to raise to; it keeps an error that is set already. */
+    private static void reportDealloc(Throwable t) {
+        long pending = CPython.PyErr_Occurred() == 0 ? 0 : Errors.take();
+        Errors.raise(t);
+        Errors.unraisable(0);
+        if (pending != 0) {
+            Errors.restore(pending);
+        }
+    }
+}

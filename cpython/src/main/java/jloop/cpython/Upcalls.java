@@ -1,0 +1,76 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import jloop.engine.linux.Memory;
+import jloop.engine.linux.Native;
+
+/**
+ * Makes static Java methods callable from C, all of one shape: four longs to long.
+ *
+ * <p>The rule of every such method: nothing is thrown out of it, since an exception that leaves an upcall ends the
+ * process. Its body is one {@code try} whose {@code catch (Throwable)} returns {@link Errors#raise(Throwable)}, that is
+ * NULL with Python's error set. It is entered with the GIL held, on any thread.
+ */
+final class Upcalls {
+    private static final MethodType SHAPE =
+            MethodType.methodType(long.class, long.class, long.class, long.class, long.class);
+    /**
+     * <pre>{@code
+     * struct PyMethodDef {
+     *     const char *ml_name;   //  0
+     *     PyCFunction ml_meth;   //  8
+     *     int         ml_flags;  // 16
+     *     const char *ml_doc;    // 24
+     * };   // size 32
+     * }</pre>
+     */
+    private static final int METHOD_DEF_SIZE = 32;
+
+    private static final int METH_FASTCALL_KEYWORDS = 0x0080 | 0x0002; // methodobject.h
+
+    private Upcalls() {}
+
+    /** A C function pointer to the static method {@code name} of {@code lookup}'s class. */
+    static long pointer(MethodHandles.Lookup lookup, String name) {
+        try {
+            MethodHandle target = lookup.findStatic(lookup.lookupClass(), name, SHAPE);
+            return Native.upcall(target);
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError(lookup.lookupClass() + "." + name, e);
+        }
+    }
+
+    /**
+     * Makes a static method {@code PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject
+     * *kwnames)} the method {@code pythonName} of {@code type}. Arguments are borrowed; the result is a new reference,
+     * or NULL with an error set.
+     */
+    static void install(long type, String pythonName, MethodHandles.Lookup lookup, String name) {
+        long text = Memory.cString(pythonName);
+        long definition = Memory.allocateForever(METHOD_DEF_SIZE);
+        Memory.putLong(definition, text);
+        Memory.putLong(definition + 8, pointer(lookup, name));
+        Memory.putInt(definition + 16, METH_FASTCALL_KEYWORDS);
+        long descriptor = PyErrAlreadySet.check(CPython.PyDescr_NewMethod(type, definition));
+        int result = CPython.PyObject_SetAttrString(type, text, descriptor);
+        Refs.decref(descriptor);
+        PyErrAlreadySet.check(result);
+    }
+
+    /** {@code None} as a new reference. */
+    static long none() {
+        return Refs.share(Layout.NONE);
+    }
+
+    /** {@code True} or {@code False} as a new reference. */
+    static long bool(boolean value) {
+        return Refs.share(value ? Layout.TRUE : Layout.FALSE);
+    }
+
+    /** {@code args[index]}, borrowed. */
+    static long argument(long args, int index) {
+        return Memory.getLong(args + 8L * index);
+    }
+}

@@ -1,0 +1,307 @@
+package jloop.engine;
+
+import jloop.engine.linux.CallState;
+import jloop.engine.linux.Errno;
+
+/**
+ * Runs what is ready, what is due, and what descriptors ask for, on one thread.
+ *
+ * <p>An <em>iteration</em> ({@link #runOnce}) polls, queues events and due timers behind what was ready before, and runs
+ * exactly what is then in the queue; what these add waits for the next. That is asyncio's order.
+ *
+ * <p>What callbacks write is sent when the callback has returned ({@link #written}), so that several writes to one
+ * channel leave in one system call.
+ *
+ * <p>Loop thread only, or with the host's lock held, except {@link #wake}.
+ */
+public final class EventLoop implements AutoCloseable {
+    /** Low bit of a ready entry that is a descriptor's event; the host's own entries have it clear. */
+    private static final long EVENT_TAG = 1;
+
+    private static final long WRITE_TAG = 2;
+    private static final int FD_SHIFT = 2;
+    private static final int FD_MASK = 0x3fff_ffff;
+    /** asyncio sweeps its heap when more than 100 timers are there and over half of them are cancelled. */
+    private static final int MIN_SCHEDULED_FOR_SWEEP = 100;
+
+    private final LoopHost host;
+    private final CallState state = new CallState();
+    private final EpollPoller poller;
+    private final Wakeup wakeup;
+    private final ReadyQueue ready = new ReadyQueue();
+    private final TimerHeap timers = new TimerHeap();
+    private final IoMemory memory = new IoMemory();
+
+    /** Cancelled timers that are still in the heap. */
+    private int cancelledTimers;
+    /** Channels with bytes that were written and not yet offered to the kernel. */
+    private StreamChannel[] written = new StreamChannel[16];
+
+    private int writtenCount;
+    private boolean running;
+    private boolean stopping;
+    private boolean closed;
+    /** Set by {@link #leave}. */
+    private boolean leaving;
+    /** True while the loop's thread may block in the poller; written and read with the host's lock held. */
+    private volatile boolean waiting;
+
+    public EventLoop(LoopHost host) {
+        this.host = host;
+        this.poller = new EpollPoller(state);
+        try {
+            this.wakeup = new Wakeup(state);
+        } catch (EngineException e) {
+            poller.close();
+            throw e;
+        }
+        int result = poller.setInterest(wakeup, Pollable.READ);
+        if (result < 0) {
+            wakeup.close();
+            poller.close();
+            throw new EngineException("epoll_ctl", -result);
+        }
+    }
+
+    public ReadyQueue ready() {
+        return ready;
+    }
+
+    public TimerHeap timers() {
+        return timers;
+    }
+
+    public boolean isRunning() {
+        return running;
+    }
+
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /** The descriptor of the poller, for diagnostics. */
+    public int pollerFd() {
+        return poller.fd();
+    }
+
+    /** Runs iterations until {@link #stop}, or until the host leaves. Returns false if the host left. */
+    public boolean run() {
+        running = true;
+        try {
+            do {
+                if (!runOnce()) {
+                    return false;
+                }
+            } while (!stopping);
+            return true;
+        } finally {
+            running = false;
+            stopping = false;
+            sendWritten();
+        }
+    }
+
+    /** Ends {@link #run} after the iteration that runs, or after the next one if none does. */
+    public void stop() {
+        stopping = true;
+    }
+
+    /** One iteration. Returns false if the host left. */
+    public boolean runOnce() {
+        if (!poll()) {
+            return false;
+        }
+        if (!timers.isEmpty()) {
+            queueDueTimers();
+        }
+        for (int count = ready.size(); count > 0; count--) {
+            long entry = ready.take();
+            if ((entry & EVENT_TAG) != 0) {
+                runEvent(entry);
+            } else {
+                host.run(entry);
+            }
+            if (writtenCount != 0) {
+                sendWritten();
+            }
+            if (leaving) {
+                leaving = false;
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Leaves the loop as soon as the entry that runs returns; what is ready stays so. */
+    public void leave() {
+        leaving = true;
+    }
+
+    private boolean poll() {
+        long timeout = timeoutNanos();
+        int count;
+        if (timeout == 0) {
+            count = poller.await(0);
+        } else {
+            waiting = true;
+            host.beforeWait();
+            count = poller.await(timeout);
+            host.afterWait();
+            waiting = false;
+        }
+        if (count == -Errno.EINTR) {
+            return host.interrupted();
+        }
+        poller.dispatch(EngineException.check("epoll_wait", count));
+        return true;
+    }
+
+    private long timeoutNanos() {
+        if (cancelledTimers > 0) {
+            dropCancelledTimers();
+        }
+        if (!ready.isEmpty() || stopping) {
+            return 0;
+        }
+        if (timers.isEmpty()) {
+            return -1;
+        }
+        return Math.max(0, timers.firstDeadline() - System.nanoTime());
+    }
+
+    private void dropCancelledTimers() {
+        if (timers.size() > MIN_SCHEDULED_FOR_SWEEP && cancelledTimers > timers.size() / 2) {
+            cancelledTimers = 0;
+            // References are given up after the sweep: that may run any code, which may add timers
+            long[] gone = new long[timers.size()];
+            int[] count = {0};
+            timers.removeIf(entry -> {
+                if (host.isCancelled(entry)) {
+                    gone[count[0]++] = entry;
+                    return true;
+                }
+                return false;
+            });
+            for (int i = 0; i < count[0]; i++) {
+                host.release(gone[i]);
+            }
+            return;
+        }
+        while (!timers.isEmpty() && host.isCancelled(timers.first())) {
+            long entry = timers.first();
+            timers.removeFirst();
+            cancelledTimers--;
+            host.release(entry);
+        }
+    }
+
+    private void queueDueTimers() {
+        long now = System.nanoTime();
+        while (!timers.isEmpty() && timers.firstDeadline() <= now) {
+            long entry = timers.first();
+            timers.removeFirst();
+            host.due(entry);
+            ready.add(entry);
+        }
+    }
+
+    /** A timer in the heap was cancelled. */
+    public void timerCancelled() {
+        cancelledTimers++;
+    }
+
+    /** A cancelled timer left the heap by falling due. */
+    public void cancelledTimerDue() {
+        cancelledTimers--;
+    }
+
+    /** The ready entry for one event of a registered descriptor: {@code generation << 32 | fd << 2 | write << 1 | 1}. */
+    static long eventEntry(Pollable pollable, boolean write) {
+        return (long) pollable.generation << 32
+                | (long) pollable.fd << FD_SHIFT
+                | (write ? WRITE_TAG : 0)
+                | EVENT_TAG;
+    }
+
+    /** Whether {@code entry} of the ready queue is an event, and so not the host's. */
+    public static boolean isEvent(long entry) {
+        return (entry & EVENT_TAG) != 0;
+    }
+
+    private void runEvent(long entry) {
+        int fd = (int) (entry >>> FD_SHIFT) & FD_MASK;
+        if (poller.find(fd, (int) (entry >>> 32)) instanceof StreamChannel channel) {
+            if ((entry & WRITE_TAG) != 0) {
+                channel.writable();
+            } else {
+                channel.readable();
+            }
+        }
+    }
+
+    /** Watches {@code pollable} for {@code interest}; 0 stops it. Returns 0, or {@code -errno} with nothing changed. */
+    public int setInterest(Pollable pollable, int interest) {
+        return poller.setInterest(pollable, interest);
+    }
+
+    /** Ends the wait if the loop is in one. Any thread that holds the host's lock. */
+    public void wake() {
+        if (waiting) {
+            wakeup.signal();
+        }
+    }
+
+    /** Ends the wait, now or the next. Any thread, until {@link #close}. */
+    public void wakeAlways() {
+        wakeup.signal();
+    }
+
+    /** {@code channel} has bytes to send: soon, or now if the loop does not run. */
+    void written(StreamChannel channel) {
+        if (!running) {
+            channel.flush();
+            return;
+        }
+        if (writtenCount == written.length) {
+            written = java.util.Arrays.copyOf(written, writtenCount * 2);
+        }
+        channel.queued = true;
+        written[writtenCount++] = channel;
+    }
+
+    private void sendWritten() {
+        for (int i = 0; i < writtenCount; i++) {
+            StreamChannel channel = written[i];
+            written[i] = null;
+            if (channel.queued) {
+                channel.queued = false;
+                channel.flush();
+            }
+        }
+        writtenCount = 0;
+    }
+
+    CallState state() {
+        return state;
+    }
+
+    IoMemory memory() {
+        return memory;
+    }
+
+    /** Closes the loop's own descriptors; those that were registered stay their owners'. The loop must not run. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        if (running) {
+            throw new IllegalStateException("cannot close a running event loop");
+        }
+        closed = true;
+        poller.unregister(wakeup);
+        wakeup.close();
+        poller.close();
+        memory.close();
+    }
+}

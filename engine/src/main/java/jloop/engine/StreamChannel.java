@@ -1,0 +1,279 @@
+package jloop.engine;
+
+import jloop.engine.linux.Errno;
+import jloop.engine.linux.Memory;
+import jloop.engine.linux.Sockets;
+
+/**
+ * A connected stream socket: reads when the poller says so, and sends what was written.
+ *
+ * <p>The subclass is the listener: it gives memory for a read and is told of bytes, end of file, errors and the fate of
+ * what it wrote. Its methods run on the loop's thread with the host's lock held; they may call any method of this class
+ * and may close it. The descriptor is borrowed ({@link Pollable}).
+ */
+public abstract class StreamChannel extends Pollable {
+    private final EventLoop loop;
+    private final WriteQueue queue = new WriteQueue();
+    /** In the loop's list of channels to flush. Owned by the loop. */
+    boolean queued;
+    /** The kernel took less than there was: waits for {@link #WRITE}. */
+    private boolean blocked;
+    /** Bytes above which {@link #write} sends at once and reports {@link #aboveHighWater}. */
+    private long highWater = 64 * 1024;
+
+    protected StreamChannel(EventLoop loop, int fd) {
+        super(fd);
+        this.loop = loop;
+    }
+
+    // ---- what the listener is asked and told
+
+    /**
+     * Memory for the next read: its address, or 0 to skip this one. {@link #readCapacity} tells its size. The default is
+     * a buffer that all channels of the loop share; it holds its bytes until the listener returns.
+     */
+    protected long readAddress() {
+        return loop.memory().readBuffer();
+    }
+
+    /** Size in bytes of the memory that {@link #readAddress} gave last. */
+    protected long readCapacity() {
+        return IoMemory.READ_SIZE;
+    }
+
+    /** {@code count} bytes, at least one, were read to {@code address}. */
+    protected abstract void received(long address, long count);
+
+    /** The peer sends no more. */
+    protected abstract void endOfFile();
+
+    /** Reading failed with {@code errno}. */
+    protected abstract void readFailed(int errno);
+
+    /** Sending failed with {@code errno}; the queue is empty now. */
+    protected abstract void writeFailed(int errno);
+
+    /** More than the high-water mark is queued and the kernel takes no more now. */
+    protected abstract void aboveHighWater();
+
+    /** The kernel took bytes of a queue that had been blocked; {@link #queuedBytes} are left. */
+    protected abstract void drained();
+
+    /** The bytes of a buffer given to {@link #write} are sent or dropped: its memory is the owner's again. */
+    protected abstract void releaseOwner(long owner);
+
+    // ---- reading
+
+    /** Starts or resumes reading. Returns 0, or {@code -errno}. */
+    public final int startReading() {
+        return loop.setInterest(this, interest | READ);
+    }
+
+    public final void stopReading() {
+        loop.setInterest(this, interest & ~READ);
+    }
+
+    public final boolean isReading() {
+        return (interest & READ) != 0;
+    }
+
+    @Override
+    protected final void ready(int readiness) {
+        if ((readiness & READ) != 0) {
+            loop.ready().add(EventLoop.eventEntry(this, false));
+        }
+        if ((readiness & WRITE) != 0) {
+            loop.ready().add(EventLoop.eventEntry(this, true));
+        }
+    }
+
+    final void readable() {
+        if (!isReading()) {
+            return;
+        }
+        long address = readAddress();
+        if (address == 0) {
+            return;
+        }
+        long count = Sockets.recv(loop.state(), fd, address, readCapacity());
+        if (count > 0) {
+            received(address, count);
+        } else if (count == 0) {
+            endOfFile();
+        } else if (count != -Errno.EAGAIN && count != -Errno.EINTR) {
+            readFailed((int) -count);
+        } else {
+            readSkipped();
+        }
+    }
+
+    /** Nothing was there to read after all: memory from {@link #readAddress} is free again. */
+    protected void readSkipped() {}
+
+    // ---- writing
+
+    /** Bytes that are queued and not yet sent, sent as far as the kernel takes them now. */
+    public final long queuedBytes() {
+        if (!blocked && !queue.isEmpty()) {
+            flush();
+        }
+        return queue.bytes();
+    }
+
+    /** Whether bytes are queued that the kernel has refused, or not been offered. */
+    public final boolean hasQueued() {
+        return !queue.isEmpty();
+    }
+
+    /** Sets the mark in bytes above which {@link #write} reports {@link #aboveHighWater}. */
+    public final void setHighWater(long bytes) {
+        highWater = bytes;
+    }
+
+    /**
+     * Queues {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is called with
+     * {@code owner}. They are sent when the callback that runs has returned, or at once where the queue is above the
+     * high-water mark or the loop does not run.
+     */
+    public final void write(long address, long length, long owner) {
+        queue.add(address, length, owner);
+        if (!blocked && queue.bytes() > highWater) {
+            flush();
+        } else if (!blocked && !queued) {
+            loop.written(this);
+        }
+        if (queue.bytes() > highWater) {
+            aboveHighWater();
+        }
+    }
+
+    /**
+     * Offers bytes to the kernel at once, without queueing them.
+     *
+     * @return how many bytes it took, 0 if bytes are queued before them or it takes none, or {@code -errno}
+     */
+    public final long tryWrite(long address, long length) {
+        if (queuedBytes() != 0) {
+            return 0;
+        }
+        long sent = Sockets.send(loop.state(), fd, address, length);
+        return sent == -Errno.EAGAIN || sent == -Errno.EINTR ? 0 : sent;
+    }
+
+    /** Sends what is queued as far as the kernel takes it. */
+    public final void flush() {
+        if (blocked) {
+            return;
+        }
+        while (!queue.isEmpty()) {
+            long offered = queue.count() == 1 ? queue.length(0) : gather();
+            long sent = queue.count() == 1
+                    ? Sockets.send(loop.state(), fd, queue.address(0), offered)
+                    : Sockets.sendmsg(loop.state(), fd, loop.memory().msghdr());
+            if (sent < 0) {
+                if (sent == -Errno.EINTR) {
+                    continue;
+                }
+                if (sent == -Errno.EAGAIN) {
+                    block();
+                } else {
+                    fail((int) -sent);
+                }
+                return;
+            }
+            consume(sent);
+            if (sent < offered) {
+                block();
+                return;
+            }
+        }
+    }
+
+    /** Fills the loop's {@code iovec} array from the queue; returns the bytes in it. */
+    private long gather() {
+        IoMemory memory = loop.memory();
+        long msghdr = memory.msghdr();
+        long iovec = memory.iovecs();
+        int count = Math.min(queue.count(), IoMemory.MAX_IOVECS);
+        Memory.putLong(msghdr + Sockets.MSG_IOV, iovec);
+        Memory.putLong(msghdr + Sockets.MSG_IOVLEN, count);
+        long total = 0;
+        for (int i = 0; i < count; i++, iovec += Sockets.IOVEC_SIZE) {
+            Memory.putLong(iovec, queue.address(i));
+            Memory.putLong(iovec + 8, queue.length(i));
+            total += queue.length(i);
+        }
+        return total;
+    }
+
+    private void consume(long sent) {
+        long left = sent;
+        while (left > 0) {
+            long length = queue.length(0);
+            if (left < length) {
+                queue.advance(left);
+                return;
+            }
+            left -= length;
+            releaseOwner(queue.removeFirst());
+        }
+    }
+
+    private void block() {
+        blocked = true;
+        int result = loop.setInterest(this, interest | WRITE);
+        if (result < 0) {
+            fail(-result);
+        }
+    }
+
+    private void unblock() {
+        blocked = false;
+        loop.setInterest(this, interest & ~WRITE);
+    }
+
+    private void fail(int errno) {
+        discardQueue();
+        writeFailed(errno);
+    }
+
+    final void writable() {
+        if (!blocked) {
+            return;
+        }
+        blocked = false;
+        flush();
+        if (!blocked) {
+            loop.setInterest(this, interest & ~WRITE);
+        }
+        drained();
+    }
+
+    /** Drops what is queued. */
+    public final void discardQueue() {
+        if (blocked) {
+            unblock();
+        }
+        queued = false;
+        if (!queue.isEmpty()) {
+            for (long owner : queue.clear()) {
+                releaseOwner(owner);
+            }
+        }
+    }
+
+    /** Ends reading and writing and drops what is queued. The descriptor can be closed now. */
+    public final void detach() {
+        discardQueue();
+        loop.setInterest(this, 0);
+    }
+
+    /** What is queued, by position below {@link #queuedCount}: for a collector that looks through. */
+    public final long queuedOwner(int index) {
+        return queue.owner(index);
+    }
+
+    public final int queuedCount() {
+        return queue.count();
+    }
+}

@@ -1,0 +1,13 @@
+package jloop.engine.linux;
+
+/** Error numbers that the engine tells apart. Source: asm-generic/errno-base.h and errno.h, the same on every 64-bit Linux we run on. */
+public final class Errno {
+    public static final int ENOENT = 2;
+    public static final int EINTR = 4;
+    public static final int EBADF = 9;
+    public static final int EAGAIN = 11;
+    public static final int EEXIST = 17;
+    public static final int ENOSYS = 38;
+
+    private Errno() {}
+}

@@ -1,0 +1,63 @@
+package jloop.engine.linux;
+
+import java.lang.invoke.MethodHandle;
+
+/** Socket calls of {@code socket(7)}. Every result is not negative, or {@code -errno}. None blocks: descriptors are non-blocking. */
+public final class Sockets {
+    private static final int MSG_NOSIGNAL = 0x4000; // bits/socket.h
+
+    /**
+     * <pre>{@code
+     * struct msghdr {
+     *     void         *msg_name;        //  0
+     *     socklen_t     msg_namelen;     //  8
+     *     struct iovec *msg_iov;         // 16
+     *     size_t        msg_iovlen;      // 24
+     *     void         *msg_control;     // 32
+     *     size_t        msg_controllen;  // 40
+     *     int           msg_flags;       // 48
+     * };   // size 56
+     * struct iovec { void *iov_base; size_t iov_len; };   // size 16
+     * }</pre>
+     */
+    public static final int MSGHDR_SIZE = 56;
+
+    public static final int MSG_IOV = 16;
+    public static final int MSG_IOVLEN = 24;
+    public static final int IOVEC_SIZE = 16;
+
+    private static final MethodHandle recv = Native.systemCall("recv");
+    private static final MethodHandle send = Native.systemCall("send");
+    private static final MethodHandle sendmsg = Native.systemCall("sendmsg");
+
+    private Sockets() {}
+
+    /** {@code ssize_t recv(int sockfd, void *buf, size_t len, int flags)}: bytes received, 0 at end of file. */
+    public static long recv(CallState state, int fd, long buffer, long length) {
+        try {
+            return state.check((long) recv.invokeExact(state.segment, (long) fd, buffer, length, 0L, 0L, 0L));
+        } catch (Throwable t) {
+            throw new AssertionError("recv", t);
+        }
+    }
+
+    /** {@code ssize_t send(int sockfd, const void *buf, size_t len, int flags)} with {@code MSG_NOSIGNAL}: bytes sent. */
+    public static long send(CallState state, int fd, long buffer, long length) {
+        try {
+            return state.check(
+                    (long) send.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_NOSIGNAL, 0L, 0L));
+        } catch (Throwable t) {
+            throw new AssertionError("send", t);
+        }
+    }
+
+    /** {@code ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)} with {@code MSG_NOSIGNAL}: bytes sent. */
+    public static long sendmsg(CallState state, int fd, long msghdr) {
+        try {
+            return state.check(
+                    (long) sendmsg.invokeExact(state.segment, (long) fd, msghdr, (long) MSG_NOSIGNAL, 0L, 0L, 0L));
+        } catch (Throwable t) {
+            throw new AssertionError("sendmsg", t);
+        }
+    }
+}

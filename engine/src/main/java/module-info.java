@@ -1,0 +1,6 @@
+/** The event loop engine: poller, timer heap, ready queue and stream channels over Linux, without Python. */
+module jloop.engine {
+    exports jloop.engine;
+    exports jloop.engine.linux to
+            jloop.cpython;
+}

@@ -1,0 +1,39 @@
+"""A drop-in asyncio event loop for CPython, written in Java.
+
+>>> import jloop
+>>> async def main():
+...     ...
+>>> jloop.run(main())
+
+Importing the package starts nothing; the first loop starts the JVM.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ._errors import JVMError
+from ._runner import new_event_loop, run
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._loop import Loop as Loop
+    from ._policy import EventLoopPolicy as EventLoopPolicy
+    from ._policy import install as install
+
+__all__ = ("EventLoopPolicy", "JVMError", "Loop", "__version__", "install", "new_event_loop", "run")
+
+# `Loop` needs the JVM only when it is made, and policies are deprecated in newer Pythons: each is loaded on first use.
+_LAZY = {"Loop": "_loop", "EventLoopPolicy": "_policy", "install": "_policy"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

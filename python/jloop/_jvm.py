@@ -1,0 +1,442 @@
+"""Starts a JVM in this process and calls one static method of it; the only module that uses ctypes.
+
+The JVM shares the process with CPython, so starting it must leave the process as Python knows it: nothing printed,
+no signal handler changed that Python or the program set. HotSpot keeps only the handlers by which it works
+(it reads through guarded memory and takes the SIGSEGV), see `restore_signal_handlers`.
+"""
+
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_ubyte, c_ulong, c_void_p, cast
+from pathlib import Path
+from typing import Any
+
+from . import _fault_handlers
+from ._errors import JVMError
+from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
+
+__all__ = [
+    "JVM",
+    "Candidate",
+    "JVMError",
+    "call_static",
+    "candidates",
+    "class_path",
+    "find_jvm",
+    "forked",
+    "is_started",
+    "options",
+    "restore_signal_handlers",
+    "start",
+    "started_jvm",
+]
+
+OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
+JARS = ("jloop-cpython.jar", "jloop-engine.jar")
+
+# Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
+_FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
+
+_lock = threading.Lock()
+_machine: "_Machine | None" = None
+_forked = False
+
+
+def start() -> None:
+    """Start the JVM in this process; does nothing if it runs already. Any thread.
+
+    Takes some tens of milliseconds, during which the GIL is held. Raises JVMError if there is no JVM or it does
+    not start, and RuntimeError in a forked child of a process whose JVM runs.
+    """
+    global _machine
+    with _lock:
+        if _forked:
+            raise RuntimeError("this process was forked from one whose JVM runs; the JVM cannot be used here")
+        if _machine is not None:
+            return
+        jvm = find_jvm()
+        arguments = options(jvm)
+        _prove_user_options(jvm, arguments)
+        with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES):
+            machine = _Machine(jvm, arguments)
+        _machine = machine
+        os.register_at_fork(after_in_child=_after_fork)
+        _fault_handlers.guard(restore_signal_handlers)
+        if threading.current_thread() is not threading.main_thread():
+            machine.detach()  # this thread may end long before the JVM
+
+
+def is_started() -> bool:
+    """Whether the JVM runs in this process, and not only in the one this was forked from."""
+    return _machine is not None and not _forked
+
+
+def started_jvm() -> JVM | None:
+    """The runtime that was started in this process, or None."""
+    return _machine.jvm if _machine is not None else None
+
+
+def forked() -> bool:
+    """Whether this process was forked from one whose JVM ran: the JVM's threads are not here, so it is unusable."""
+    return _forked
+
+
+def call_static(class_name: str, method: str, argument: int) -> None:
+    """Call `static void method(long)` of the class, named as in "jloop.cpython.Bootstrap". Any thread; GIL held.
+
+    Raises what Python exception the Java code set, and RuntimeError with the stack trace for a Java exception.
+    """
+    if _machine is None or _forked:
+        raise RuntimeError("the JVM does not run in this process")
+    _machine.call_static(class_name.replace(".", "/"), method, argument)
+
+
+def options(jvm: JVM | None = None) -> list[str]:
+    """The options the JVM is started with; those of `JLOOP_JVM_OPTIONS` come last, so they win.
+
+    Raises JVMError if `JLOOP_JVM_OPTIONS` has an unclosed quote.
+    """
+    from . import _aot
+
+    return [
+        f"-Djava.class.path={class_path()}",
+        "--enable-native-access=ALL-UNNAMED",
+        "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
+        "-XX:+UseSerialGC",
+        "-Xms8m",
+        "-Xmx64m",
+        "-XX:-UsePerfData",  # no file in /tmp per process
+        # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
+        "-XX:+UnlockExperimentalVMOptions",
+        "-XX:+DisablePrimordialThreadGuardPages",
+        # Not one byte on stdout or stderr.
+        "-Xlog:disable",
+        "-XX:-PrintWarnings",
+        *_aot.options(jvm),
+        *user_options(),
+    ]
+
+
+def user_options() -> list[str]:
+    """What `JLOOP_JVM_OPTIONS` holds, split as a shell would. Raises JVMError for an unclosed quote."""
+    try:
+        return shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
+    except ValueError as error:
+        raise JVMError(f"{OPTIONS_VARIABLE} cannot be read: {error}") from None
+
+
+def class_path() -> str:
+    """The jars of the package, as the JVM takes them."""
+    folder = Path(__file__).with_name("lib")
+    return os.pathsep.join(str(folder / jar) for jar in JARS)
+
+
+def _after_fork() -> None:
+    global _forked, _lock
+    _forked = _machine is not None
+    _lock = threading.Lock()
+
+
+# ---- a JVM that does not start ---------------------------------------------------------------------------------------
+
+
+def _prove_user_options(jvm: JVM, arguments: list[str]) -> None:
+    """Try options of the user's in a child process: HotSpot ends the process for some that it does not like."""
+    if not user_options():
+        return
+    complaint = _try_in_child(jvm, arguments)
+    if complaint is not None:
+        raise JVMError(f"the JVM does not start with {OPTIONS_VARIABLE}={os.environ[OPTIONS_VARIABLE]}: {complaint}")
+
+
+def _try_in_child(jvm: JVM, arguments: list[str]) -> str | None:
+    """What the runtime's own launcher says when it cannot start with these options; None if it starts."""
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_VARIABLES}
+    command = [str(jvm.home / "bin" / "java"), *arguments, "-version"]
+    try:
+        child = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None  # no launcher that works: nothing learnt
+    if child.returncode == 0:
+        return None
+    return child.stdout.decode(errors="replace").strip() or f"exit status {child.returncode}"
+
+
+@contextmanager
+def _without_variables(names: tuple[str, ...]) -> Iterator[None]:
+    """Hide environment variables from C code meanwhile; `os.environ` does not notice."""
+    hidden = {os.fsencode(name): os.environb[os.fsencode(name)] for name in names if name in os.environ}
+    for name in hidden:
+        _libc.unsetenv(name)
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            _libc.setenv(name, value, 1)
+
+
+# ---- signals ---------------------------------------------------------------------------------------------------------
+
+
+class _Sigaction(ctypes.Structure):
+    """struct sigaction of Linux's C libraries, glibc and musl, on 64-bit machines."""
+
+    _fields_ = (
+        ("handler", c_void_p),
+        ("mask", c_ulong * 16),  # the kernel uses the first word, the rest may hold anything
+        ("flags", c_int),
+        ("restorer", c_void_p),
+    )
+
+    def same(self, other: "_Sigaction") -> bool:
+        """Whether both mean the same to the kernel."""
+        return self._meaning() == other._meaning()
+
+    def _meaning(self) -> tuple[int | None, int, int]:
+        return self.handler, self.mask[0], self.flags & ~_SA_RESTORER
+
+
+_SA_RESTORER = 0x04000000  # asm/signal.h of x86-64; the C library adds it
+
+_libc = ctypes.PyDLL(None)
+_libc.sigaction.argtypes = (c_int, POINTER(_Sigaction), POINTER(_Sigaction))
+_libc.setenv.argtypes = (c_char_p, c_char_p, c_int)
+_libc.unsetenv.argtypes = (c_char_p,)
+
+# HotSpot's handlers for faults: signal number, handler's address, its sigaction, room to read the current one
+_hotspot_handlers: list[tuple[int, int | None, _Sigaction, _Sigaction]] = []
+
+
+def restore_signal_handlers() -> None:
+    """Put back HotSpot's handlers for faults where someone replaced them (`faulthandler` does). Takes 2 µs.
+
+    Without them the next null check that HotSpot takes by a SIGSEGV ends the process. Does nothing before the JVM
+    runs, and in a forked child.
+    """
+    if _forked:
+        return
+    sigaction = _libc.sigaction
+    for number, address, wanted, current in _hotspot_handlers:
+        sigaction(number, None, current)
+        if current.handler != address:
+            sigaction(number, wanted, None)
+
+
+@contextmanager
+def _only_fault_handlers_change() -> Iterator[None]:
+    """Put back every signal handler that was changed meanwhile, except HotSpot's for faults, which are remembered."""
+    before = {number: _sigaction(number) for number in signal.valid_signals()}
+    yield
+    for number, saved in before.items():
+        current = _sigaction(number)
+        if current.same(saved):
+            continue
+        if number in _fault_handlers.FAULTS:
+            _hotspot_handlers.append((number, current.handler, current, _Sigaction()))
+        else:
+            _libc.sigaction(number, saved, None)
+
+
+def _sigaction(number: int) -> _Sigaction:
+    action = _Sigaction()
+    _libc.sigaction(number, None, action)
+    return action
+
+
+# ---- JNI -------------------------------------------------------------------------------------------------------------
+
+_JNI_VERSION = 0x00150000  # JNI_VERSION_21, the newest there is
+_JNI_EDETACHED = -2
+_JNI_ERRORS = {
+    -1: "unknown error",
+    -2: "thread detached",
+    -3: "JNI version error",
+    -4: "not enough memory",
+    -5: "a JVM already runs in this process",
+    -6: "invalid arguments",
+}
+
+# indexes into struct JNIInvokeInterface_ and struct JNINativeInterface_ (jni.h)
+_DETACH_CURRENT_THREAD = 5
+_GET_ENV = 6
+_ATTACH_CURRENT_THREAD_AS_DAEMON = 7
+_FIND_CLASS = 6
+_EXCEPTION_OCCURRED = 15
+_EXCEPTION_CLEAR = 17
+_DELETE_LOCAL_REF = 23
+_NEW_OBJECT_A = 30
+_GET_OBJECT_CLASS = 31
+_GET_METHOD_ID = 33
+_CALL_OBJECT_METHOD_A = 36
+_CALL_VOID_METHOD_A = 63
+_GET_STATIC_METHOD_ID = 113
+_CALL_STATIC_VOID_METHOD_A = 143
+_GET_STRING_UTF_CHARS = 169
+_RELEASE_STRING_UTF_CHARS = 170
+
+
+class _Option(ctypes.Structure):
+    """JavaVMOption."""
+
+    _fields_ = (("optionString", c_char_p), ("extraInfo", c_void_p))
+
+
+class _Arguments(ctypes.Structure):
+    """JavaVMInitArgs."""
+
+    _fields_ = (
+        ("version", c_int),
+        ("nOptions", c_int),
+        ("options", POINTER(_Option)),
+        ("ignoreUnrecognized", c_ubyte),
+    )
+
+
+class _Table:
+    """A JNI function table: `(table *) ->` array of function pointers, the object itself their first argument."""
+
+    def __init__(self, address: int) -> None:
+        self._object = c_void_p(address)
+        self._functions = cast(cast(self._object, POINTER(c_void_p))[0] or 0, POINTER(c_void_p))
+
+    def call(self, index: int, result: Any, *arguments: Any) -> Any:
+        """Call a function of the table, the GIL held; raises the Python exception that it left behind."""
+        prototype = PYFUNCTYPE(result, c_void_p, *(type(argument) for argument in arguments))
+        return prototype(self._functions[index] or 0)(self._object, *arguments)
+
+
+class _Machine:
+    """The JVM of this process."""
+
+    def __init__(self, jvm: JVM, arguments: list[str]) -> None:
+        self.jvm = jvm
+        try:
+            library = ctypes.PyDLL(str(jvm.libjvm))
+        except OSError as error:
+            raise JVMError(f"{_describe(jvm)} cannot be loaded: {error}\nTo get one that can: {REMEDY}") from None
+        array = (_Option * len(arguments))(*(_Option(os.fsencode(argument), None) for argument in arguments))
+        virtual_machine, environment = c_void_p(), c_void_p()
+        status = library.JNI_CreateJavaVM(
+            byref(virtual_machine),
+            byref(environment),
+            byref(_Arguments(_JNI_VERSION, len(arguments), array, False)),
+        )
+        if status != 0:
+            reason = _try_in_child(jvm, arguments) or _JNI_ERRORS.get(status, f"error {status}")
+            raise JVMError(f"{_describe(jvm)} does not start: {reason}")
+        self._invoke = _Table(virtual_machine.value or 0)
+
+    def detach(self) -> None:
+        """Make the calling thread unknown to the JVM."""
+        self._invoke.call(_DETACH_CURRENT_THREAD, c_int)
+
+    def call_static(self, class_name: str, method: str, argument: int) -> None:
+        with self._environment() as environment:
+            _call_static(environment, class_name, method, argument)
+
+    @contextmanager
+    def _environment(self) -> Iterator[_Table]:
+        """The calling thread's JNIEnv; a thread that the JVM does not know is attached meanwhile."""
+        address = c_void_p()
+        status = self._invoke.call(_GET_ENV, c_int, cast(byref(address), c_void_p), c_int(_JNI_VERSION))
+        attached = status == _JNI_EDETACHED
+        if attached:
+            status = self._invoke.call(
+                _ATTACH_CURRENT_THREAD_AS_DAEMON, c_int, cast(byref(address), c_void_p), c_void_p()
+            )
+        if status != 0:
+            raise RuntimeError(f"this thread cannot use the JVM: {_JNI_ERRORS.get(status, status)}")
+        try:
+            yield _Table(address.value or 0)
+        finally:
+            if attached:
+                self.detach()
+
+
+def _call_static(environment: _Table, class_name: str, method: str, argument: int) -> None:
+    found = environment.call(_FIND_CLASS, c_void_p, c_char_p(class_name.encode()))
+    _raise_java_exception(environment)
+    identifier = environment.call(
+        _GET_STATIC_METHOD_ID, c_void_p, c_void_p(found), c_char_p(method.encode()), c_char_p(b"(J)V")
+    )
+    _raise_java_exception(environment)
+    arguments = (c_longlong * 1)(argument)
+    try:
+        environment.call(
+            _CALL_STATIC_VOID_METHOD_A, None, c_void_p(found), c_void_p(identifier), cast(arguments, c_void_p)
+        )
+    finally:
+        environment.call(_DELETE_LOCAL_REF, None, c_void_p(found))
+        _raise_java_exception(environment)
+
+
+def _raise_java_exception(environment: _Table) -> None:
+    """Turn the pending Java exception, if there is one, into a RuntimeError with its stack trace."""
+    thrown = environment.call(_EXCEPTION_OCCURRED, c_void_p)
+    if thrown:
+        environment.call(_EXCEPTION_CLEAR, None)
+        raise RuntimeError(_stack_trace(environment, thrown))
+
+
+def _stack_trace(environment: _Table, thrown: int) -> str:
+    """What `Throwable.printStackTrace` prints."""
+
+    def method(of: int, name: bytes, signature: bytes) -> c_void_p:
+        return c_void_p(environment.call(_GET_METHOD_ID, c_void_p, c_void_p(of), c_char_p(name), c_char_p(signature)))
+
+    def find_class(name: bytes) -> int:
+        found: int = environment.call(_FIND_CLASS, c_void_p, c_char_p(name))
+        return found
+
+    def values(*objects: int) -> c_void_p:
+        return cast((c_void_p * max(1, len(objects)))(*objects), c_void_p)
+
+    string_writer, print_writer = find_class(b"java/io/StringWriter"), find_class(b"java/io/PrintWriter")
+    buffer = environment.call(
+        _NEW_OBJECT_A, c_void_p, c_void_p(string_writer), method(string_writer, b"<init>", b"()V"), values()
+    )
+    writer = environment.call(
+        _NEW_OBJECT_A,
+        c_void_p,
+        c_void_p(print_writer),
+        method(print_writer, b"<init>", b"(Ljava/io/Writer;)V"),
+        values(buffer),
+    )
+    throwable = environment.call(_GET_OBJECT_CLASS, c_void_p, c_void_p(thrown))
+    environment.call(
+        _CALL_VOID_METHOD_A,
+        None,
+        c_void_p(thrown),
+        method(throwable, b"printStackTrace", b"(Ljava/io/PrintWriter;)V"),
+        values(writer),
+    )
+    text = environment.call(
+        _CALL_OBJECT_METHOD_A,
+        c_void_p,
+        c_void_p(buffer),
+        method(string_writer, b"toString", b"()Ljava/lang/String;"),
+        values(),
+    )
+    characters = environment.call(_GET_STRING_UTF_CHARS, c_void_p, c_void_p(text), c_void_p())
+    try:
+        return ctypes.string_at(characters).decode(errors="replace").strip()
+    finally:
+        environment.call(_RELEASE_STRING_UTF_CHARS, None, c_void_p(text), c_void_p(characters))
+
+
+def _describe(jvm: JVM) -> str:
+    return f"the JVM {jvm.libjvm} ({jvm.version}, found by {jvm.source})"

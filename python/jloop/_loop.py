@@ -1,0 +1,195 @@
+"""`jloop.Loop`: asyncio's Unix loop with its engine exchanged.
+
+The base class is the standard library's own loop for Unix, so that whatever is rare behaves as in the running Python,
+because it *is* the running Python's. Java replaces what runs per callback, timer, read and write; see
+`docs/architecture.md`.
+"""
+
+import signal
+import sys
+import threading
+from asyncio import constants, events, sslproto, unix_events
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from . import _jvm, _native
+from ._handles import TimerHandle
+from ._transport import SocketTransport
+
+__all__ = ["Loop"]
+
+
+class _PollerView(Mapping[int, Any]):
+    """What the standard library asks of a loop's selector besides waiting: whether a descriptor is polled."""
+
+    def __init__(self, loop: "Loop") -> None:
+        self._loop = loop
+
+    def get_map(self) -> Mapping[int, Any]:
+        return self
+
+    def get_key(self, fd: int) -> Any:
+        """The selector key of `fd`; KeyError if it is not polled."""
+        return self[fd]
+
+    def __getitem__(self, fd: int) -> Any:
+        import selectors
+
+        mask = 0
+        if self._loop._is_polling(fd, False):
+            mask |= selectors.EVENT_READ
+        if self._loop._is_polling(fd, True):
+            mask |= selectors.EVENT_WRITE
+        if not mask:
+            raise KeyError(f"{fd!r} is not registered")
+        return selectors.SelectorKey(fd, fd, mask, None)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self._loop._close_engine()
+
+
+class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defined]
+    """An asyncio event loop that Java drives.
+
+    Every method of `asyncio.AbstractEventLoop` is here, with the behaviour of the running Python's own loop.
+    Making the first one starts the JVM. Raises `jloop.JVMError` if there is none.
+    """
+
+    _selector: Any
+
+    def __init__(self) -> None:
+        _native.load()
+        self._roots = self._open()
+        super().__init__(_PollerView(self))
+
+    # ---- running
+
+    def run_forever(self) -> None:
+        """Run until `stop()` is called."""
+        if _jvm.forked():
+            raise RuntimeError(
+                "this loop was made before the process was forked; its JVM is in the parent. Make a new loop"
+            )
+        self._check_closed()
+        self._check_running()
+        _jvm.restore_signal_handlers()
+        self._set_coroutine_origin_tracking(self._debug)
+        old_hooks = sys.get_asyncgen_hooks()
+        old_wakeup = self._take_wakeup_fd()
+        try:
+            self._thread_id = threading.get_ident()
+            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
+            events._set_running_loop(self)
+            self._run()
+        finally:
+            self._stopping = False
+            self._thread_id = None
+            events._set_running_loop(None)
+            self._set_coroutine_origin_tracking(False)
+            sys.set_asyncgen_hooks(*old_hooks)
+            if old_wakeup is not None:
+                signal.set_wakeup_fd(old_wakeup)
+
+    def _take_wakeup_fd(self) -> int | None:
+        """Let signals end the loop's wait; returns the descriptor that they woke before, None off the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        old = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+        return -1 if old == self._csock.fileno() and not self._signal_handlers else old
+
+    def set_debug(self, enabled: bool) -> None:
+        """Turn asyncio's debug mode on or off."""
+        super().set_debug(enabled)
+        self._set_engine_debug(enabled)
+
+    def close(self) -> None:
+        """Close the loop; it must not be running."""
+        super().close()
+
+    # ---- transports
+
+    def _make_socket_transport(
+        self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None
+    ) -> SocketTransport:
+        self._ensure_fd_no_transport(sock)
+        return SocketTransport(self, sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: Any,
+        protocol: Any,
+        sslcontext: Any,
+        waiter: Any = None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: Any = None,
+        server: Any = None,
+        **timeouts: Any,
+    ) -> Any:
+        self._ensure_fd_no_transport(rawsock)
+        timeouts.setdefault("ssl_handshake_timeout", constants.SSL_HANDSHAKE_TIMEOUT)
+        ssl_protocol = sslproto.SSLProtocol(
+            self, protocol, sslcontext, waiter, server_side, server_hostname, **timeouts
+        )
+        SocketTransport(self, rawsock, ssl_protocol, None, extra, server)
+        return ssl_protocol._app_transport
+
+
+# Debug mode: the checks and the traceback of asyncio, around the same queues.
+
+
+def call_soon_debug(loop: Loop, context: Any, callback: Callable[..., object], *args: Any) -> events.Handle:
+    """`Loop.call_soon` in debug mode."""
+    loop._check_thread()
+    loop._check_callback(callback, "call_soon")
+    handle = events.Handle(callback, args, loop, context)
+    if handle._source_traceback:
+        del handle._source_traceback[-1]
+    loop._add_callback(handle)
+    return handle
+
+
+def call_soon_threadsafe_debug(
+    loop: Loop, context: Any, callback: Callable[..., object], *args: Any
+) -> events.Handle:
+    """`Loop.call_soon_threadsafe` in debug mode."""
+    loop._check_callback(callback, "call_soon_threadsafe")
+    handle = events.Handle(callback, args, loop, context)
+    if handle._source_traceback:
+        del handle._source_traceback[-1]
+    loop._add_callback(handle)
+    loop._write_to_self()
+    return handle
+
+
+def call_at_debug(
+    loop: Loop, context: Any, when: float, callback: Callable[..., object], *args: Any
+) -> events.TimerHandle:
+    """`Loop.call_at` in debug mode."""
+    loop._check_thread()
+    loop._check_callback(callback, "call_at")
+    return _timer(loop, when, callback, args, context)
+
+
+def call_later_debug(
+    loop: Loop, context: Any, delay: float, callback: Callable[..., object], *args: Any
+) -> events.TimerHandle:
+    """`Loop.call_later` in debug mode."""
+    loop._check_thread()
+    loop._check_callback(callback, "call_at")
+    return _timer(loop, loop.time() + delay, callback, args, context)
+
+
+def _timer(loop: Loop, when: float, callback: Any, args: Any, context: Any) -> events.TimerHandle:
+    timer = TimerHandle(when, callback, args, loop, context)
+    if timer._source_traceback:
+        del timer._source_traceback[-2:]
+    loop._add_timer(timer)
+    return timer

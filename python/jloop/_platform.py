@@ -1,0 +1,42 @@
+"""What jloop needs of the Python that runs it and of the machine."""
+
+import os
+import sys
+from typing import NamedTuple
+
+MACHINES = ("x86_64", "aarch64")
+OLDEST, NEWEST = (3, 10), (3, 14)
+
+
+class Requirement(NamedTuple):
+    """One thing jloop needs: what, what is there, and whether that will do."""
+
+    name: str
+    found: str
+    met: bool
+
+
+def requirements() -> list[Requirement]:
+    """Everything jloop needs apart from a Java runtime, in the order in which a user would care."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    machine = os.uname().machine if hasattr(os, "uname") else "unknown"
+    build = "free-threaded" if free_threaded() else "with GIL"
+    return [
+        Requirement("Linux", sys.platform, sys.platform == "linux"),
+        Requirement("a 64-bit " + " or ".join(MACHINES), machine, machine in MACHINES and sys.maxsize > 2**32),
+        Requirement("CPython", sys.implementation.name, sys.implementation.name == "cpython"),
+        Requirement("Python 3.10 to 3.14", version, OLDEST <= sys.version_info[:2] <= NEWEST),
+        Requirement("a build with the GIL", f"{build} build", not free_threaded()),
+    ]
+
+
+def require() -> None:
+    """Raise RuntimeError naming the first requirement that is not met."""
+    for need in requirements():
+        if not need.met:
+            raise RuntimeError(f"jloop needs {need.name}; this is {need.found}: {sys.executable}, Python {sys.version}")
+
+
+def free_threaded() -> bool:
+    """Whether this interpreter was built without the global interpreter lock (PEP 703)."""
+    return "t" in getattr(sys, "abiflags", "")

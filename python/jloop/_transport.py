@@ -1,0 +1,322 @@
+"""Stream transports over sockets: what happens once per connection. What happens per read and write is Java's."""
+
+import os
+import socket
+import sys
+import warnings
+from asyncio import constants, futures, protocols, transports, trsock
+from asyncio.log import logger
+from typing import Any
+
+_SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
+
+
+class SocketTransport(transports._FlowControlMixin, transports.Transport):
+    """A connected TCP or Unix stream socket, with the behaviour of asyncio's own transport.
+
+    Java reads, and queues and sends what is written; it holds a reference to the transport from the start until
+    `connection_lost` is due. The socket object owns the descriptor and closes it.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_closing",
+        "_conn_lost",
+        "_context",
+        "_empty_waiter",
+        "_eof",
+        "_paused",
+        "_protocol",
+        "_protocol_connected",
+        "_server",
+        "_sock",
+        "_sock_fd",
+    )
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+
+    def __init__(
+        self, loop: Any, sock: socket.socket, protocol: Any, waiter: Any = None, extra: Any = None, server: Any = None
+    ) -> None:
+        self._context = None
+        self._server = None
+        self._protocol = None
+        super().__init__(extra, loop)
+        self._extra["socket"] = trsock.TransportSocket(sock)
+        try:
+            self._extra["sockname"] = sock.getsockname()
+        except OSError:
+            self._extra["sockname"] = None
+        if "peername" not in self._extra:
+            try:
+                self._extra["peername"] = sock.getpeername()
+            except OSError:
+                self._extra["peername"] = None
+        self._sock = sock
+        self._sock_fd = sock.fileno()
+        self._conn_lost = 0  # writes that were dropped since the connection was lost, and one
+        self._closing = False
+        self._paused = False
+        self._eof = False
+        self._empty_waiter = None
+        self._open(self._sock_fd)
+        self.set_protocol(protocol)
+        self._server = server
+        if server is not None:
+            if _SERVER_TAKES_TRANSPORT:
+                server._attach(self)
+            else:
+                server._attach()
+        loop._transports[self._sock_fd] = self
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        loop.call_soon(protocol.connection_made, self)
+        loop.call_soon(self._add_reader)
+        if waiter is not None:
+            loop.call_soon(futures._set_result_unless_cancelled, waiter, None)
+
+    def __repr__(self) -> str:
+        info = [type(self).__name__]
+        if self._sock is None:
+            info.append("closed")
+        elif self._closing:
+            info.append("closing")
+        info.append(f"fd={self._sock_fd}")
+        if self._loop is not None and not self._loop.is_closed():
+            info.append("read=polling" if self._loop._is_polling(self._sock_fd, False) else "read=idle")
+            state = "polling" if self._loop._is_polling(self._sock_fd, True) else "idle"
+            info.append(f"write=<{state}, bufsize={self.get_write_buffer_size()}>")
+        return f"<{' '.join(info)}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if getattr(self, "_sock", None) is not None:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._sock.close()
+            self._detach_server()
+
+    # ---- protocol
+
+    def set_protocol(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self._protocol_connected = True
+        self._set_buffered(isinstance(protocol, protocols.BufferedProtocol))
+
+    def get_protocol(self) -> Any:
+        return self._protocol
+
+    # ---- reading
+
+    def is_reading(self) -> bool:
+        return not self._closing and not self._paused
+
+    def pause_reading(self) -> None:
+        if not self.is_reading():
+            return
+        self._paused = True
+        self._stop_reading()
+        if self._loop.get_debug():
+            logger.debug("%r pauses reading", self)
+
+    def resume_reading(self) -> None:
+        if self._closing or not self._paused:
+            return
+        self._paused = False
+        self._start_reading()
+        if self._loop.get_debug():
+            logger.debug("%r resumes reading", self)
+
+    def _add_reader(self) -> None:
+        """Start reading, once `connection_made` has been called."""
+        if self.is_reading():
+            self._start_reading()
+
+    def _read_eof(self) -> None:
+        """Java read the end of the file."""
+        if self._loop.get_debug():
+            logger.debug("%r received EOF", self)
+        try:
+            keep_open = self._protocol.eof_received()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
+            return
+        if keep_open:
+            self._stop_reading()
+        else:
+            self.close()
+
+    def _read_failed(self, errno: int) -> None:
+        """Java's read failed with an error number."""
+        self._fatal_error(OSError(errno, os.strerror(errno)), "Fatal read error on socket transport")
+
+    def _call_failed(self, exc: BaseException, message: str) -> None:
+        """A method of the protocol raised."""
+        if not self._conn_lost or not isinstance(exc, OSError):
+            self._fatal_error(exc, message)
+
+    # ---- writing
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self._closing or self._eof:
+            return
+        self._eof = True
+        self._block_writes(True)
+        if not self.get_write_buffer_size():
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        super().set_write_buffer_limits(high, low)
+        self._set_high_water(self._high_water)
+
+    def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        super()._set_write_buffer_limits(high, low)
+        self._set_high_water(self._high_water)
+
+    def _write_failed(self, errno: int) -> None:
+        """Java's write failed with an error number; nothing is queued any more."""
+        exc = OSError(errno, os.strerror(errno))
+        self._fatal_error(exc, "Fatal write error on socket transport")
+        if self._empty_waiter is not None and not self._empty_waiter.done():
+            self._empty_waiter.set_exception(exc)
+
+    def _drained(self) -> None:
+        """The kernel took bytes of a queue that it had refused before."""
+        self._maybe_resume_protocol()  # may write
+        if self._conn_lost or self.get_write_buffer_size():
+            return
+        if self._empty_waiter is not None and not self._empty_waiter.done():
+            self._empty_waiter.set_result(None)
+        if self._closing:
+            self._conn_lost += 1
+            self._call_connection_lost(None)
+        elif self._eof:
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def _make_empty_waiter(self) -> Any:
+        """A future that is done when nothing is queued; until it is reset, `write` refuses. For `loop.sendfile`."""
+        if self._empty_waiter is not None:
+            raise RuntimeError("Empty waiter is already set")
+        self._empty_waiter = self._loop.create_future()
+        self._block_writes(True)
+        if not self.get_write_buffer_size():
+            self._empty_waiter.set_result(None)
+        return self._empty_waiter
+
+    def _reset_empty_waiter(self) -> None:
+        self._empty_waiter = None
+        self._block_writes(self._eof or self._conn_lost > 0)
+
+    # ---- closing
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._stop_reading()
+        if not self.get_write_buffer_size():
+            self._lose_connection(None)
+
+    def abort(self) -> None:
+        self._force_close(None)
+
+    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
+        if isinstance(exc, OSError):
+            if self._loop.get_debug():
+                logger.debug("%r: %s", self, message, exc_info=True)
+        else:
+            self._loop.call_exception_handler(
+                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
+            )
+        self._force_close(exc)
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._conn_lost:
+            return
+        self.get_write_buffer_size()  # offers what was just written to the kernel, which asyncio did in write()
+        if self._conn_lost:
+            return  # that failed, and came here
+        self._discard_writes()
+        if not self._closing:
+            self._closing = True
+            self._stop_reading()
+        self._lose_connection(exc)
+
+    def _lose_connection(self, exc: BaseException | None) -> None:
+        if self._conn_lost:
+            return
+        self._conn_lost += 1
+        self._block_writes(True)
+        self._loop.call_soon(self._call_connection_lost, exc)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        self._close_channel()
+        try:
+            if self._protocol_connected:
+                self._protocol.connection_lost(exc)
+        finally:
+            self._sock.close()
+            self._sock = None
+            self._protocol = None
+            self._loop = None
+            self._context = None
+            self._detach_server()
+            if self._empty_waiter is not None and not self._empty_waiter.done():
+                self._empty_waiter.set_exception(ConnectionError("Connection is closed by peer"))
+
+    def _detach_server(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            if _SERVER_TAKES_TRANSPORT:
+                server._detach(self)
+            else:
+                server._detach()
+
+
+def _check_writable(transport: SocketTransport, method: str) -> bool:
+    """Whether a write may go on; raises RuntimeError where asyncio does."""
+    if transport._eof:
+        raise RuntimeError(f"Cannot call {method}() after write_eof()")
+    if transport._empty_waiter is not None:
+        raise RuntimeError(f"unable to {method}; sendfile is in progress")
+    return True
+
+
+def write_slow(transport: SocketTransport, data: Any) -> None:
+    """`SocketTransport.write` where Java does not simply queue: bad data, after `write_eof`, after the end."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"data argument must be a bytes, bytearray, or memoryview object, not {type(data).__name__!r}")
+    _check_writable(transport, "write")
+    if data:
+        _count_lost_write(transport)
+
+
+def writelines_slow(transport: SocketTransport, list_of_data: Any) -> None:
+    """`SocketTransport.writelines` where Java does not simply queue."""
+    _check_writable(transport, "writelines")
+    if list_of_data:
+        _count_lost_write(transport)
+
+
+def _count_lost_write(transport: SocketTransport) -> None:
+    if transport._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+        logger.warning("socket.send() raised exception.")
+    transport._conn_lost += 1
+
+
+def transport_failed(transport: SocketTransport, exc: BaseException) -> None:
+    """An exception out of the transport's own methods, as asyncio reports one out of a reader callback."""
+    loop = transport._loop
+    if loop is not None:
+        loop.call_exception_handler(
+            {"message": f"Exception in callback of {transport!r}", "exception": exc, "transport": transport}
+        )
+

@@ -1,0 +1,36 @@
+"""Fixtures of the hazards: a child process on asyncio (the control) and on jloop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .child import Child
+
+
+@pytest.fixture(params=["asyncio", "jloop"])
+def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
+    """A runner of programs, once on asyncio and once on jloop."""
+    child = Child(request.param, tmp_path)
+    yield child
+    child.close()
+
+
+@pytest.fixture(params=["jloop"])
+def jloop_child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
+    """A runner of programs on jloop only, for what asyncio cannot show."""
+    child = Child(request.param, tmp_path)
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def asyncio_child(tmp_path: Path) -> Iterator[Child]:
+    """A runner on asyncio, for tests that compare the two."""
+    folder = tmp_path / "asyncio"
+    folder.mkdir()
+    child = Child("asyncio", folder)
+    yield child
+    child.close()
