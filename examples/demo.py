@@ -188,8 +188,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A FastAPI application on three event loops.")
     parser.add_argument("--serve", action="store_true", help="serve on jloop until Ctrl-C")
     parser.add_argument("--port", type=int, default=8000, help="of --serve")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each round on each loop")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each round on each loop")
     parser.add_argument("--connections", type=int, default=32)
     options = parser.parse_args()
     if options.serve:

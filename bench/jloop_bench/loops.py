@@ -13,40 +13,46 @@ class LoopSpec(NamedTuple):
     """One event loop.
 
     `setup` is Python source that defines `new_event_loop`; the start-up benchmark runs it as it stands. `packages` are
-    the distributions it needs. `rival` tells whether it counts when jloop is compared with the best rival.
+    the distributions it needs. `rival` tells whether it counts when jloop is compared with the best rival. `bound` is
+    set where it is no event loop of Python's at all but a program of `bench/bounds`, measured to know what is possible.
     """
 
     name: str
     setup: str
     packages: tuple[str, ...] = ()
-    color: str = "#9aa3ad"
     rival: bool = True
+    bound: str = ""
 
 
 LOOPS = (
-    LoopSpec("asyncio", "from asyncio import new_event_loop", (), "#b8bec6"),
-    LoopSpec("uvloop", "from uvloop import new_event_loop", ("uvloop",), "#7d8896"),
+    LoopSpec("asyncio", "from asyncio import new_event_loop"),
+    LoopSpec("uvloop", "from uvloop import new_event_loop", ("uvloop",)),
     LoopSpec(
         "uvloop+aiofastnet",
         "import aiofastnet, uvloop\nnew_event_loop = aiofastnet.loop_factory(uvloop.new_event_loop)",
         ("uvloop", "aiofastnet"),
-        "#5f6b7a",
     ),
-    LoopSpec("zloop", "from zloop import new_event_loop", ("zloop",), "#c9a66b"),
-    LoopSpec("zuvloop", "from zuvloop import new_event_loop", ("zuvloop",), "#a9744f"),
-    LoopSpec("rloop", "from rloop import new_event_loop", ("rloop",), "#8a9a5b"),
-    LoopSpec("jloop", "from jloop import new_event_loop", ("jloop",), "#d1495b", rival=False),
+    LoopSpec("zloop", "from zloop import new_event_loop", ("zloop",)),
+    LoopSpec("zuvloop", "from zuvloop import new_event_loop", ("zuvloop",)),
+    LoopSpec("rloop", "from rloop import new_event_loop", ("rloop",)),
+    LoopSpec("jloop", "from jloop import new_event_loop", ("jloop",), rival=False),
+)
+
+BOUNDS = (
+    LoopSpec("C epoll", "", rival=False, bound="echo.c"),
+    LoopSpec("Go", "", rival=False, bound="echo.go"),
+    LoopSpec("Node", "", rival=False, bound="echo.js"),
 )
 
 
 def find(name: str) -> LoopSpec:
     """The loop called `name`, or any other given as `module:factory`. Raises KeyError if it is neither."""
-    for loop in LOOPS:
+    for loop in LOOPS + BOUNDS:
         if loop.name == name:
             return loop
     module, colon, factory = name.partition(":")
     if not colon:
-        raise KeyError(f"no loop {name!r}; there are {', '.join(loop.name for loop in LOOPS)}, or MODULE:FACTORY")
+        raise KeyError(f"no loop {name!r}; there are {', '.join(loop.name for loop in LOOPS + BOUNDS)}, or MODULE:FACTORY")
     return LoopSpec(name, f"from {module} import {factory} as new_event_loop")
 
 

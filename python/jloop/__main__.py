@@ -51,7 +51,8 @@ def main() -> int:
 def _run_script(script: str, arguments: list[str]) -> None:
     """What `python SCRIPT ARGUMENTS` does, on jloop."""
     if not Path(script).exists():
-        sys.exit(f"{sys.executable} -m jloop: can't open file {script!r}: no such file or directory")
+        print(f"{sys.executable} -m jloop: can't open file {script!r}: no such file or directory", file=sys.stderr)
+        sys.exit(2)
     _prepare(script, arguments, str(Path(script).resolve().parent))
     runpy.run_path(script, run_name="__main__")
 

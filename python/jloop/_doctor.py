@@ -22,12 +22,9 @@ def main(arguments: list[str]) -> int:
         print("\njloop cannot be used here: see the lines marked NO above")
         return 1
     _report_environment()
-    jvm = _report_runtimes()
-    if jvm is None:
-        print(f"\njloop cannot be used here: no Java runtime. To get one: {_jvm.REMEDY}")
-        return 1
+    _report_runtimes()
     try:
-        _report_options(jvm)
+        _report_options(_jvm.find_jvm())
         _report_start()
     except RuntimeError as error:
         print(f"\njloop cannot be used here: {error}")
@@ -45,8 +42,8 @@ def _report_environment() -> None:
     _section("Environment", ((name, os.environ.get(name, "not set")) for name in _VARIABLES))
 
 
-def _report_runtimes() -> _jvm.JVM | None:
-    """Every place looked at; returns the runtime that will be used."""
+def _report_runtimes() -> None:
+    """Every place looked at; an arrow marks the runtime that is used."""
     try:
         chosen = _jvm.find_jvm()
     except _jvm.JVMError:
@@ -55,7 +52,6 @@ def _report_runtimes() -> _jvm.JVM | None:
     for candidate in _jvm.candidates():
         mark = "->" if chosen is not None and candidate.jvm == chosen else "  "
         print(f"{mark} {candidate}")
-    return chosen
 
 
 def _report_options(jvm: _jvm.JVM) -> None:

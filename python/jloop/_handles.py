@@ -50,3 +50,4 @@ def run_debug(loop: Any, handle: Any) -> None:
             logger.warning("Executing %s took %.3f seconds", _format_handle(handle), duration)
     finally:
         loop._current_handle = None
+        handle = None  # a traceback keeps this frame, and must not keep the handle

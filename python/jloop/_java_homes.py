@@ -71,9 +71,8 @@ def find_jvm() -> JVM:
         if candidate.source == "JLOOP_JAVA_HOME" and candidate.place:
             break
     looked = "\n".join(f"  {candidate}" for candidate in seen)
-    raise JVMError(
-        f"jloop needs a Java runtime of version {OLDEST} or newer. Looked at:\n{looked}\nTo get one: {REMEDY}"
-    )
+    remedy = f"To get one: {REMEDY}" if len(seen) > 1 else "Correct JLOOP_JAVA_HOME, or unset it"
+    raise JVMError(f"jloop needs a Java runtime of version {OLDEST} or newer. Looked at:\n{looked}\n{remedy}")
 
 
 def java_version(home: Path) -> str | None:

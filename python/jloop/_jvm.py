@@ -32,7 +32,9 @@ __all__ = [
     "forked",
     "is_started",
     "options",
+    "remember_type_slots",
     "restore_signal_handlers",
+    "restore_type_slots",
     "start",
     "started_jvm",
 ]
@@ -70,6 +72,25 @@ def start() -> None:
         _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
+
+
+# ---- the type slots that Java takes over
+
+_TYPE_SLOTS = (48, 184)  # tp_dealloc and tp_traverse of PyTypeObject; Java checks its layout at start
+_type_slots: dict[int, int] = {}
+
+
+def remember_type_slots(cls: type) -> None:
+    """Note the slots of a class that Java is about to take over, so that a forked child can put them back."""
+    for offset in _TYPE_SLOTS:
+        address = id(cls) + offset
+        _type_slots[address] = ctypes.c_size_t.from_address(address).value
+
+
+def restore_type_slots() -> None:
+    """Put the remembered slots back: destructors and the collector no longer enter Java."""
+    for address, value in _type_slots.items():
+        ctypes.c_size_t.from_address(address).value = value
 
 
 def is_started() -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import os
 import threading
+import types
 from typing import Any
 
 from . import _jvm
@@ -21,10 +22,57 @@ class Roots:
 
 
 class _Hooks:
-    """Carries the functions that Java wants to have called at the turns of a process's life."""
+    """Carries what Java offers for the turns of a process's life."""
 
     begin_exit: Any
-    after_fork: Any
+
+
+# What a forked child may call on objects that its parent made, and gets this answer. The engine's descriptors are
+# the parent's too: taking one off the shared epoll would take it off the parent's.
+_HARMLESS_AFTER_FORK: dict[str, Any] = {
+    "_block_writes": None,
+    "_close_channel": None,
+    "_close_engine": None,
+    "_discard_writes": None,
+    "_is_polling": False,
+    "_remove_reader": False,
+    "_remove_writer": False,
+    "_set_buffered": None,
+    "_set_engine_debug": None,
+    "_set_high_water": None,
+    "_stop_reading": None,
+    "_timer_handle_cancelled": None,
+    "_write_to_self": None,
+    "get_write_buffer_size": 0,
+}
+
+
+def _leave_java(namespace: dict[str, Any]) -> None:
+    """Cut every way into Java, in a forked child: the JVM's threads are in the parent only.
+
+    Even entering it could hang, where the thread that forked was not known to the JVM.
+    """
+    for handle in (namespace["handle"], namespace["timer_handle"]):
+        del handle.cancel  # asyncio's own is below it
+    for cls in (namespace["loop"], namespace["socket_transport"], namespace["hooks"]):
+        for name, method in list(vars(cls).items()):
+            if isinstance(method, types.MethodDescriptorType):
+                setattr(cls, name, _method_after_fork(name))
+    _jvm.restore_type_slots()
+
+
+def _method_after_fork(name: str) -> Any:
+    if name in _HARMLESS_AFTER_FORK:
+        answer = _HARMLESS_AFTER_FORK[name]
+        return lambda self, *args: answer
+
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            f"{type(self).__name__}.{name}: this object was made before the process was forked, and the JVM that "
+            "drives it is in the parent; make a new loop here"
+        )
+
+    return refuse
 
 
 def _fileno(fd: Any) -> int:
@@ -83,10 +131,17 @@ def load() -> None:
             "one_and_a_half": 1.5,
         }
         _jvm.start()
+        for cls in (_handles.Handle, _handles.TimerHandle, Roots):
+            _jvm.remember_type_slots(cls)
         _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
         _namespace.update(namespace)
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace
-        hooks = _Hooks()
-        atexit.register(hooks.begin_exit)
-        os.register_at_fork(after_in_child=hooks.after_fork)
+        atexit.register(_begin_exit)
+        os.register_at_fork(after_in_child=lambda: _leave_java(namespace))
+
+
+def _begin_exit() -> None:
+    """Tell Java that the interpreter ends: from now on it takes part in no destructor."""
+    if not _jvm.forked():
+        _Hooks().begin_exit()

@@ -25,8 +25,10 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
     if _jvm.forked():
         return _forked_loop()
+    from . import _native
     from ._loop import Loop
 
+    _native.load()  # where that fails, no half-made loop is left to complain at its end
     return Loop()
 
 

@@ -22,9 +22,9 @@ class _DefaultEventLoop(StandardLoop, metaclass=_AnySelectorLoop):
     """
 
     def __new__(cls, selector: Any = None) -> Any:
-        if cls is _DefaultEventLoop and selector is None:
-            return new_event_loop()
-        return super().__new__(cls)
+        if cls is not _DefaultEventLoop:
+            return super().__new__(cls)
+        return new_event_loop() if selector is None else StandardLoop(selector)
 
 
 def take_over() -> None:

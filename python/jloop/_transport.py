@@ -9,6 +9,7 @@ from asyncio.log import logger
 from typing import Any
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
+_WRITABLE = "bytes, bytearray, or memoryview" if sys.version_info >= (3, 13) else "bytes-like"
 
 
 class SocketTransport(transports._FlowControlMixin, transports.Transport):
@@ -293,7 +294,7 @@ def _check_writable(transport: SocketTransport, method: str) -> bool:
 def write_slow(transport: SocketTransport, data: Any) -> None:
     """`SocketTransport.write` where Java does not simply queue: bad data, after `write_eof`, after the end."""
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"data argument must be a bytes, bytearray, or memoryview object, not {type(data).__name__!r}")
+        raise TypeError(f"data argument must be a {_WRITABLE} object, not {type(data).__name__!r}")
     _check_writable(transport, "write")
     if data:
         _count_lost_write(transport)

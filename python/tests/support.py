@@ -341,6 +341,17 @@ def script_command(loop_name: str, source: str, *options: str) -> list[str]:
     return [sys.executable, *options, "-c", text]
 
 
+def child_environment(loop_name: str, env: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment for `script_command`: this process's, in which the child finds jloop where this process did."""
+    merged = {**os.environ, **(env or {})}
+    if loop_name == "jloop":
+        import jloop
+
+        paths = [str(Path(jloop.__file__).parent.parent), merged.get("PYTHONPATH", "")]
+        merged["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    return merged
+
+
 def run_script(
     loop_name: str, source: str, *options: str, env: dict[str, str] | None = None, **keywords: Any
 ) -> subprocess.CompletedProcess[str]:
@@ -351,6 +362,6 @@ def run_script(
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, **(env or {})},
+        env=child_environment(loop_name, env),
         **keywords,
     )

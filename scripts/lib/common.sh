@@ -111,9 +111,9 @@ install_wheel() {
     wheel=$(ls "$ROOT"/dist/jloop-*.whl)
     want=$(fingerprint "$wheel")
     stamped "$folder/.wheel" "$want" && return
+    # pip would take the same version for the same wheel
+    [ ! -e "$folder/.wheel" ] || "$folder/bin/python" -m pip uninstall --quiet --yes jloop
     run "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel"
-    # pip takes the same version for the same wheel
-    run "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wheel"
     echo "$want" > "$folder/.wheel"
 }
 

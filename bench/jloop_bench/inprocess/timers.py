@@ -27,9 +27,28 @@ def timer_cancel(loop: asyncio.AbstractEventLoop) -> Batch:
     return in_rounds(loop, schedule)
 
 
-@benchmark("timer_due", "timers", "Timers due at once", "timer", 1e6)
+@benchmark("timer_due", "timers", "Timers due together", "timer", 1e6)
 def timer_due(loop: asyncio.AbstractEventLoop) -> Batch:
-    """A round of timers without delay, run; again."""
+    """Many timers of one millisecond: by the time the last is scheduled the first are due."""
+    count = 20_000
+
+    def step() -> None:
+        call_later = loop.call_later
+        for _ in range(count):
+            call_later(0.001, nothing)
+        call_later(0.001, loop.stop)
+
+    def batch() -> int:
+        loop.call_soon(step)
+        loop.run_forever()
+        return count
+
+    return batch
+
+
+@benchmark("timer_zero", "timers", "Timers without delay", "timer", 1e6)
+def timer_zero(loop: asyncio.AbstractEventLoop) -> Batch:
+    """A round of timers without delay, run; again. A loop may take them for `call_soon`."""
     rounds = 50
 
     def batch() -> int:

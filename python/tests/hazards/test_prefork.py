@@ -7,6 +7,8 @@ import pytest
 from .child import Child
 
 SERVER = """
+    import warnings
+    warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     import asyncio, os, signal, socket, sys, time
     from underloop import KIND, echo, new_event_loop, say
 

@@ -20,9 +20,7 @@ public final class Bootstrap {
             LoopMethods.install();
             HandleMethods.install();
             TransportMethods.install();
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            Upcalls.install(Namespace.get("hooks"), "begin_exit", lookup, "beginExit");
-            Upcalls.install(Namespace.get("hooks"), "after_fork", lookup, "afterFork");
+            Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
                 throw t; // not inside of CPython
@@ -39,17 +37,6 @@ public final class Bootstrap {
     static long beginExit(long self, long args, long nargs, long kwnames) {
         try {
             Finalization.begin();
-            return Upcalls.none();
-        } catch (Throwable t) {
-            return Errors.raise(t);
-        }
-    }
-
-    /** {@code after_fork()}: this is a forked child, without any of the JVM's threads. Allocates nothing. */
-    static long afterFork(long self, long args, long nargs, long kwnames) {
-        try {
-            Types.HANDLES.close();
-            Types.TIMER_HANDLES.close();
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);

@@ -37,7 +37,7 @@ final class HandlePool {
         Memory.putLong(type + Layout.TP_DEALLOC, deallocUpcall);
     }
 
-    /** Ends recycling: the interpreter ends, or this is a forked child. Pooled handles stay allocated. */
+    /** Ends recycling: the interpreter ends. Pooled handles stay allocated. */
     void close() {
         open = false;
         size = 0;

@@ -1,0 +1,125 @@
+"""uvloop's own echo benchmark, unchanged, from its source distribution: its server, its client, its table.
+
+The programs are downloaded when first needed and kept in the cache folder; nothing of them is in this project.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jloop_bench.child import Child, ChildFailed
+from jloop_bench.modes.base import START_TIMEOUT, Figure, Mode
+
+if TYPE_CHECKING:
+    from jloop_bench.loops import LoopSpec
+    from jloop_bench.modes.base import Setup
+
+VERSION = "0.23.0"
+FLAVORS = {"proto": ["--proto"], "buffered": ["--proto", "--buffered"], "streams": ["--streams"], "sockets": []}
+WORKERS = 3  # the client's default
+# Messages per worker and second of the window: about what uvloop does.
+MESSAGES = {1: 15_000, 10: 12_000, 100: 3_000}
+
+
+def programs() -> Path:
+    """The folder with echoserver.py and echoclient.py. Raises CalledProcessError if it cannot be downloaded."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jloop-bench"
+    folder = cache / f"uvloop-{VERSION}" / "examples" / "bench"
+    if folder.exists():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as directory:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "uvloop"]
+        subprocess.run([*command, "-d", directory, f"uvloop=={VERSION}"], check=True, capture_output=True)
+        with tarfile.open(Path(directory) / f"uvloop-{VERSION}.tar.gz") as archive:
+            members = [member for member in archive if "/examples/bench/" in member.name and member.isfile()]
+            archive.extractall(directory, members)
+        (Path(directory) / f"uvloop-{VERSION}").rename(cache / f"uvloop-{VERSION}")
+    return folder
+
+
+def free_port() -> int:
+    """A port that was free a moment ago: the server cannot be asked to choose one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class UvloopOwnMode(Mode):
+    """`echoserver.py` with the loop given, `echoclient.py` with its three workers; requests per second as it prints."""
+
+    flavor: str = "proto"
+    unix: bool = False
+    size_kib: int = 1
+
+    def sample(self, setup: Setup, loop: LoopSpec) -> dict[str, float]:
+        """Start the server, run the client."""
+        folder = programs()
+        address = f"file:{setup.unix_path()}" if self.unix else f"127.0.0.1:{free_port()}"
+        arguments = [str(folder / "echoserver.py"), "--addr", address, *FLAVORS[self.flavor]]
+        messages = max(100, int(MESSAGES[self.size_kib] * setup.seconds))
+        with setup.module("uvloop_echoserver", loop.name, *arguments) as server:
+            self._await_echo(address)
+            client = [sys.executable, str(folder / "echoclient.py"), "--addr", address]
+            client += ["--msize", str(self.size_kib * 1024), "--num", str(messages), "--workers", str(WORKERS)]
+            with Child(client, setup.cores.load) as process:
+                line = ""
+                while "requests/sec" not in line:
+                    line = process.line(60 + 20 * setup.seconds)
+            server.memory()  # fails if it has died, which this client does not notice
+        found = re.match(r"([\d.]+) requests/sec", line)
+        if not found:
+            raise ChildFailed(f"cannot read {line!r}")
+        return {"rate": float(found[1])}
+
+    def _await_echo(self, address: str) -> None:
+        """Until the server echoes one message: its client would not notice a server that does not."""
+        deadline = time.monotonic() + START_TIMEOUT
+        kind, _, where = address.partition(":")
+        target = where if kind == "file" else (kind, int(where))
+        while True:
+            with socket.socket(socket.AF_UNIX if kind == "file" else socket.AF_INET) as probe:
+                probe.settimeout(START_TIMEOUT)
+                try:
+                    probe.connect(target)
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise ChildFailed("echoserver.py does not serve") from None
+                    time.sleep(0.02)
+                    continue
+                message = b"x" * self.size_kib * 1024
+                probe.sendall(message)
+                while message:
+                    data = probe.recv(len(message))
+                    if not data:
+                        raise ChildFailed("echoserver.py does not echo")
+                    message = message[len(data) :]
+                return
+
+
+MODES: tuple[Mode, ...] = tuple(
+    UvloopOwnMode(
+        f"uvloop-own-{'unix' if unix else 'tcp'}-{flavor}-{size}k",
+        "uvloop-own",
+        f"{'Unix' if unix else 'TCP'}, {flavor}, {size} KiB",
+        (Figure("rate", "requests per second", "k/s", False, 1e3),),
+        flavor=flavor,
+        unix=unix,
+        size_kib=size,
+    )
+    for unix in (False, True)
+    for flavor in FLAVORS
+    for size in MESSAGES
+)

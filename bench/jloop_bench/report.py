@@ -1,0 +1,170 @@
+"""Tables in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jloop_bench import loops, targets
+from jloop_bench.progress import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jloop_bench.modes.base import Figure
+    from jloop_bench.results import ModeInfo, Results
+
+GROUPS = {
+    "scheduling": "Callbacks",
+    "timers": "Timers",
+    "tasks": "Tasks and futures",
+    "threads": "Threads",
+    "network": "Connections and names, inside one process",
+    "processes": "Child processes",
+    "process": "Start and memory",
+    "tcp": "TCP echo",
+    "unix": "Unix socket echo",
+    "tls": "TLS echo",
+    "udp": "UDP echo",
+    "http": "HTTP and WebSocket",
+    "connect": "Short connections",
+    "bulk": "Bulk, one way",
+    "idle": "Idle connections",
+    "uvloop-own": "uvloop's own benchmark",
+}
+LIMITED = "†"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are aligned right."""
+    lines = [f"| {' | '.join(head)} |", f"|{'|'.join(['---'] + ['---:'] * (len(head) - 1))}|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def full(results: Results) -> str:
+    """Everything: circumstances, targets, one table per group, one per mode."""
+    parts = ["# Benchmark results\n", circumstances(results), targets_section(results, targets.TARGETS, "Targets")]
+    for group, title in GROUPS.items():
+        modes = [mode for mode in results.modes.values() if mode.group == group]
+        if modes:
+            parts += [f"## {title}\n", group_tables(results, modes)]
+            parts += [detail(results, mode) for mode in modes if len(mode.figures) > 2]
+    parts.append(failures(results))
+    return "\n".join(part for part in parts if part)
+
+
+def circumstances(results: Results) -> str:
+    """Machine, versions and settings, as a list."""
+    machine, environment, settings = results.machine, results.environment, results.settings
+    packages = ", ".join(f"{name} {version}" for name, version in environment.get("packages", {}).items())
+    lines = [
+        f"- {machine.get('processor')}, {machine.get('cores')} cores, {machine.get('memory_gib')} GiB; "
+        f"{machine.get('system')}",
+        f"- {environment.get('python')}; {environment.get('openssl')}; {packages}",
+        f"- {results.started}; {settings.get('rounds')} rounds of {settings.get('seconds')} s after "
+        f"{settings.get('warmup')} s of warming up; server on one core, load on another",
+    ]
+    if settings.get("cores_shared"):
+        lines.append("- **Server and load shared the only core: take nothing from these figures.**")
+    return "\n".join(lines) + "\n"
+
+
+def group_tables(results: Results, modes: Sequence[ModeInfo]) -> str:
+    """The main figure of each mode; for idle connections and the like one row per figure."""
+    names = _taking_part(results, modes)
+    rows = []
+    for mode in modes:
+        figures = mode.figures if mode.group in ("idle", "process") else (mode.main,)
+        for figure in figures:
+            title = mode.title if len(figures) == 1 else f"{mode.title}: {figure.title}"
+            rows.append([f"{title}, {figure.unit}", *_cells(results, mode.name, figure, names)])
+    what = modes[0].main.title if len({mode.main.title for mode in modes}) == 1 else ""
+    note = "median of the rounds ± half their range; **best**"
+    limited = any(results.load_was_limit(mode.name, name) for mode in modes for name in names)
+    if limited:
+        note += f"; {LIMITED} the load generator was the limit: the server could do more, its cost per request is as told"
+    return table([what or " ", *names], rows) + f"\n{note[0].upper()}{note[1:]}.\n"
+
+
+def _cells(results: Results, mode: str, figure: Figure, names: Sequence[str]) -> list[str]:
+    """One cell per loop, the best one bold; bounds do not compete."""
+    summaries = {name: results.summary(mode, name, figure.key) for name in names}
+    competing = [s.median for name, s in summaries.items() if s and not _is_bound(name)]
+    best = (min if figure.lower_is_better else max)(competing, default=None)
+    cells = []
+    for name, summary in summaries.items():
+        if summary is None:
+            cells.append("fails" if name in results.failures.get(mode, {}) else "–")
+            continue
+        text = shown(summary.median, figure, unit=False)
+        if summary.median == best and not _is_bound(name):
+            text = f"**{text}**"
+        mark = LIMITED if results.load_was_limit(mode, name) else ""
+        cells.append(f"{text}{mark} ±{summary.spread * 50:.0f}%")
+    return cells
+
+
+def detail(results: Results, mode: ModeInfo) -> str:
+    """All figures of one mode, a row per loop."""
+    head = ["", *(f"{figure.title}, {figure.unit}" for figure in mode.figures)]
+    rows = []
+    for name in _taking_part(results, [mode]):
+        summaries = [(figure, results.summary(mode.name, name, figure.key)) for figure in mode.figures]
+        rows.append([name, *(shown(s.median, figure, unit=False) if s else "–" for figure, s in summaries)])
+    return f"<details><summary>{mode.title}: everything measured (medians)</summary>\n\n{table(head, rows)}\n</details>\n"
+
+
+def targets_section(results: Results, wanted: tuple[targets.Target, ...], title: str) -> str:
+    """A row per target that could be judged; nothing if there is none."""
+    verdicts = targets.judge(results, wanted)
+    if not verdicts:
+        return ""
+    rows = []
+    for verdict in verdicts:
+        figure, target = verdict.figure, verdict.target
+        factor = "" if target.factor == 1 or not target.reference else f"{target.factor:g} × "
+        plus = f" + {shown(target.plus, figure)}" if target.plus and target.reference else ""
+        base = f"{factor}{verdict.reference}{plus}" if target.reference else "absolute"
+        rows.append(
+            [
+                f"{verdict.title}, {figure.title}",
+                shown(verdict.value, figure),
+                f"{'≤' if figure.lower_is_better else '≥'} {shown(verdict.limit, figure)}",
+                base,
+                f"{verdict.value / verdict.limit:.2f}",
+                "met" if verdict.met else "**missed**",
+            ]
+        )
+    met = sum(verdict.met for verdict in verdicts)
+    head = ["", "jloop", "limit", "from", "jloop / limit", ""]
+    return f"## {title}\n\n{met} of {len(verdicts)} met.\n\n{table(head, rows)}"
+
+
+def failures(results: Results) -> str:
+    """Who could not do what, with the message."""
+    lines = [
+        f"- {results.modes[mode].title}: {loop}: {message}"
+        for mode, by_loop in results.failures.items()
+        for loop, message in by_loop.items()
+    ]
+    return "## Not measured\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _taking_part(results: Results, modes: Iterable[ModeInfo]) -> list[str]:
+    """The loops with a value or a failure in one of `modes`."""
+    modes = list(modes)
+    return [
+        name
+        for name in results.loops
+        if any(
+            results.summary(mode.name, name, mode.main.key) or name in results.failures.get(mode.name, {})
+            for mode in modes
+        )
+    ]
+
+
+def _is_bound(name: str) -> bool:
+    try:
+        return bool(loops.find(name).bound)
+    except KeyError:
+        return False
