@@ -20,7 +20,7 @@ usage: python -m jloop SCRIPT [ARGS]         run a program on jloop, unchanged
 # command -> module with `main(arguments) -> exit status`
 COMMANDS = {
     "bench": "jloop._bench",
-    "cache": "jloop._aot",
+    "cache": "jloop._aot_build",
     "doctor": "jloop._doctor",
 }
 

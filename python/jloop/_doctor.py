@@ -58,7 +58,7 @@ def _report_options(jvm: _jvm.JVM) -> None:
     print("\nJVM options")
     for option in _jvm.options(jvm):
         print(f"   {option}")
-    _section("Start-up cache", [("state", _aot.state(jvm))])
+    _section("Start-up cache", [("state", _aot.state(jvm, _jvm.basic_options()))])
 
 
 def _report_start() -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import inspect
+import threading
 from asyncio import events, format_helpers
 from asyncio.log import logger
 from typing import Any
 
+# Java asks whether the callback runs before the wait begins: seconds after which it is asked again.
+_LONGEST_WAIT = 0.05
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
 
 
@@ -21,9 +24,38 @@ class TimerHandle(asyncio.TimerHandle):
     __slots__ = ()
 
 
+# From 3.14 on, `call_soon_threadsafe` returns handles of which another thread may ask whether they are cancelled, and
+# cancel them, while they run: it waits for their end. asyncio has a lock in each; here Java knows what runs.
+_AsyncioThreadSafeHandle: Any = getattr(events, "_ThreadSafeHandle", asyncio.Handle)
+
+if _AsyncioThreadSafeHandle is asyncio.Handle:
+    ThreadSafeHandle: Any = Handle
+else:
+
+    class ThreadSafeHandle(_AsyncioThreadSafeHandle):  # type: ignore[no-redef]
+        """A callback that `call_soon_threadsafe` scheduled, made and recycled by Java."""
+
+        __slots__ = ()
+
+
 # Programs see asyncio's names, in repr() too.
-for _cls, _base in ((Handle, events.Handle), (TimerHandle, events.TimerHandle)):
-    _cls.__qualname__ = _cls.__name__ = _base.__name__
+for _cls in (Handle, TimerHandle, ThreadSafeHandle):
+    _cls.__qualname__ = _cls.__name__ = _cls.__mro__[1].__name__
+
+
+_ended = threading.Condition()
+
+
+def await_callback(loop: Any) -> None:
+    """Wait until the callback that `loop` runs on another thread may have ended."""
+    with _ended:
+        _ended.wait(_LONGEST_WAIT)
+
+
+def callback_ended(loop: Any) -> None:
+    """A callback that another thread waits for has ended."""
+    with _ended:
+        _ended.notify_all()
 
 
 def callback_failed(handle: Any, exception: BaseException) -> None:

@@ -17,7 +17,7 @@ from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_ub
 from pathlib import Path
 from typing import Any
 
-from . import _fault_handlers
+from . import _aot, _fault_handlers
 from ._errors import JVMError
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
 
@@ -63,8 +63,8 @@ def start() -> None:
         if _machine is not None:
             return
         jvm = find_jvm()
+        _prove_user_options(jvm)
         arguments = options(jvm)
-        _prove_user_options(jvm, arguments)
         with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES):
             machine = _Machine(jvm, arguments)
         _machine = machine
@@ -72,6 +72,8 @@ def start() -> None:
         _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
+        if not any(argument.startswith("-XX:AOTCache=") for argument in arguments):
+            _aot.make_in_background(jvm, basic_options())
 
 
 # ---- the type slots that Java takes over
@@ -119,12 +121,16 @@ def call_static(class_name: str, method: str, argument: int) -> None:
 
 
 def options(jvm: JVM | None = None) -> list[str]:
-    """The options the JVM is started with; those of `JLOOP_JVM_OPTIONS` come last, so they win.
+    """The options the JVM is started with, those of its start-up cache included.
 
-    Raises JVMError if `JLOOP_JVM_OPTIONS` has an unclosed quote.
+    Those of `JLOOP_JVM_OPTIONS` come last, so they win. Raises JVMError if they have an unclosed quote.
     """
-    from . import _aot
+    basic = basic_options()
+    return [*_aot.options(jvm, basic), *basic]
 
+
+def basic_options() -> list[str]:
+    """The options apart from the start-up cache, which is made for exactly these."""
     return [
         f"-Djava.class.path={class_path()}",
         "--enable-native-access=ALL-UNNAMED",
@@ -139,7 +145,6 @@ def options(jvm: JVM | None = None) -> list[str]:
         # Not one byte on stdout or stderr.
         "-Xlog:disable",
         "-XX:-PrintWarnings",
-        *_aot.options(jvm),
         *user_options(),
     ]
 
@@ -164,16 +169,26 @@ def _after_fork() -> None:
     _lock = threading.Lock()
 
 
+def destroy() -> None:
+    """End the JVM in order; nothing of it may be used afterwards, and nothing calls this but the making of a cache."""
+    if _machine is not None:
+        _machine.destroy()
+
+
 # ---- a JVM that does not start ---------------------------------------------------------------------------------------
 
 
-def _prove_user_options(jvm: JVM, arguments: list[str]) -> None:
-    """Try options of the user's in a child process: HotSpot ends the process for some that it does not like."""
+def _prove_user_options(jvm: JVM) -> None:
+    """Try options of the user's in a child process first: HotSpot ends the process for some that it does not like."""
     if not user_options():
+        return
+    arguments = basic_options()
+    if _aot.remembers(jvm, arguments):
         return
     complaint = _try_in_child(jvm, arguments)
     if complaint is not None:
         raise JVMError(f"the JVM does not start with {OPTIONS_VARIABLE}={os.environ[OPTIONS_VARIABLE]}: {complaint}")
+    _aot.remember(jvm, arguments)
 
 
 def _try_in_child(jvm: JVM, arguments: list[str]) -> str | None:
@@ -292,6 +307,7 @@ _JNI_ERRORS = {
 }
 
 # indexes into struct JNIInvokeInterface_ and struct JNINativeInterface_ (jni.h)
+_DESTROY_JAVA_VM = 3
 _DETACH_CURRENT_THREAD = 5
 _GET_ENV = 6
 _ATTACH_CURRENT_THREAD_AS_DAEMON = 7
@@ -364,6 +380,10 @@ class _Machine:
     def detach(self) -> None:
         """Make the calling thread unknown to the JVM."""
         self._invoke.call(_DETACH_CURRENT_THREAD, c_int)
+
+    def destroy(self) -> None:
+        """Wait for the JVM to end."""
+        self._invoke.call(_DESTROY_JAVA_VM, c_int)
 
     def call_static(self, class_name: str, method: str, argument: int) -> None:
         with self._environment() as environment:

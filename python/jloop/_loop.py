@@ -8,12 +8,12 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 import signal
 import sys
 import threading
-from asyncio import constants, events, sslproto, unix_events
+from asyncio import constants, events, sslproto, tasks, unix_events
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import _jvm, _native
-from ._handles import TimerHandle
+from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._transport import SocketTransport
 
 __all__ = ["Loop"]
@@ -112,6 +112,29 @@ class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defin
         """Close the loop; it must not be running."""
         super().close()
 
+    if sys.version_info >= (3, 13, 3):
+
+        def create_task(self, coro: Any, **kwargs: Any) -> Any:
+            """Schedule a coroutine; see `asyncio.loop.create_task`.
+
+            A task factory is given every keyword, and the task its name once more: before 3.13.3 asyncio did
+            the latter, and factories rely on it.
+            """
+            self._check_closed()
+            if self._task_factory is None:
+                task = tasks.Task(coro, loop=self, **kwargs)
+                if task._source_traceback:
+                    del task._source_traceback[-1]
+            else:
+                task = self._task_factory(self, coro, **kwargs)
+                name = kwargs.get("name")
+                if name is not None and hasattr(task, "set_name"):
+                    task.set_name(name)
+            try:
+                return task
+            finally:
+                del task  # an exception's traceback must not keep it
+
     # ---- transports
 
     def _make_socket_transport(
@@ -161,7 +184,7 @@ def call_soon_threadsafe_debug(
 ) -> events.Handle:
     """`Loop.call_soon_threadsafe` in debug mode."""
     loop._check_callback(callback, "call_soon_threadsafe")
-    handle = events.Handle(callback, args, loop, context)
+    handle = _AsyncioThreadSafeHandle(callback, args, loop, context)
     if handle._source_traceback:
         del handle._source_traceback[-1]
     loop._add_callback(handle)

@@ -52,8 +52,10 @@ def _leave_java(namespace: dict[str, Any]) -> None:
 
     Even entering it could hang, where the thread that forked was not known to the JVM.
     """
-    for handle in (namespace["handle"], namespace["timer_handle"]):
-        del handle.cancel  # asyncio's own is below it
+    for handle in {namespace["handle"], namespace["timer_handle"], namespace["thread_safe_handle"]}:
+        for name in ("cancel", "cancelled"):
+            if name in vars(handle):
+                delattr(handle, name)  # asyncio's own is below it
     for cls in (namespace["loop"], namespace["socket_transport"], namespace["hooks"]):
         for name, method in list(vars(cls).items()):
             if isinstance(method, types.MethodDescriptorType):
@@ -110,15 +112,19 @@ def load() -> None:
             "loop": _loop.Loop,
             "handle": _handles.Handle,
             "timer_handle": _handles.TimerHandle,
+            "thread_safe_handle": _handles.ThreadSafeHandle,
             "socket_transport": _transport.SocketTransport,
             "roots": Roots,
             "hooks": _Hooks,
             "asyncio_handle": asyncio.Handle,
             "asyncio_timer_handle": asyncio.TimerHandle,
+            "asyncio_thread_safe_handle": _handles._AsyncioThreadSafeHandle,
             "asyncio_handle_cancel": asyncio.Handle.cancel,
             "asyncio_timer_handle_cancel": asyncio.TimerHandle.cancel,
             "run_debug": _handles.run_debug,
             "callback_failed": _handles.callback_failed,
+            "callback_ended": _handles.callback_ended,
+            "await_callback": _handles.await_callback,
             "call_soon_debug": _loop.call_soon_debug,
             "call_soon_threadsafe_debug": _loop.call_soon_threadsafe_debug,
             "call_later_debug": _loop.call_later_debug,
@@ -131,7 +137,7 @@ def load() -> None:
             "one_and_a_half": 1.5,
         }
         _jvm.start()
-        for cls in (_handles.Handle, _handles.TimerHandle, Roots):
+        for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):
             _jvm.remember_type_slots(cls)
         _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
         _namespace.update(namespace)

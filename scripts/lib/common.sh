@@ -105,15 +105,20 @@ ensure_environment() {
     echo "$want" > "$folder/.made"
 }
 
-# Installs the built wheel into the environment $1, as a user would, unless that very wheel is there already.
+# Installs the built wheel into the environment $1, as a user would, unless that very wheel is there already, and makes
+# its start-up cache. From then on jloop runs here as on a user's machine, with the Java runtime of the wheel's
+# dependency and its cache, which is in the environment instead of the user's home.
 install_wheel() {
     local folder=$1 wheel want
+    unset JAVA_HOME
+    export JLOOP_CACHE_DIR=$folder/cache JLOOP_AOT=use
     wheel=$(ls "$ROOT"/dist/jloop-*.whl)
     want=$(fingerprint "$wheel")
     stamped "$folder/.wheel" "$want" && return
     # pip would take the same version for the same wheel
     [ ! -e "$folder/.wheel" ] || "$folder/bin/python" -m pip uninstall --quiet --yes jloop
     run "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel"
+    run "$folder/bin/python" -m jloop cache --build || echo "no start-up cache: everything works, but starts slower" >&2
     echo "$want" > "$folder/.wheel"
 }
 

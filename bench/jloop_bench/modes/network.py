@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jloop_bench.child import ChildFailed
 from jloop_bench.modes.base import CPU, P50, P99, P999, RATE, REQUEST_FIGURES, RSS, USER, Figure, Mode
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ STALL = 30.0  # seconds that a run may take beyond warm-up and window
 
 def per_operation(result: dict[str, float]) -> dict[str, float]:
     """What the load generator (or a client) reports, with processor time in microseconds per operation."""
-    operations = result["operations"]
+    operations = result.get("operations", 0)
+    if not operations:
+        raise ChildFailed("not one request was answered in time")
     sample = {
         key: result[key]
         for key in ("rate", "p50_us", "p99_us", "p999_us", "load_share", "lost")

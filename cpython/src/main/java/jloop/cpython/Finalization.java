@@ -15,6 +15,7 @@ final class Finalization {
         PyLoop.beginExit();
         Types.HANDLES.close();
         Types.TIMER_HANDLES.close();
+        Types.THREAD_SAFE_HANDLES.close();
     }
 
     static boolean isMainThread(long threadState) {

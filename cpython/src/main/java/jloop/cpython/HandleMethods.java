@@ -9,6 +9,9 @@ final class HandleMethods {
     private static final long ASYNCIO_CANCEL = Namespace.get("asyncio_handle_cancel");
 
     private static final long ASYNCIO_TIMER_CANCEL = Namespace.get("asyncio_timer_handle_cancel");
+    /** {@code await_callback(loop)}: waits until a callback of the loop has ended. */
+    private static final long AWAIT_CALLBACK = Namespace.get("await_callback");
+
     private static final long CANCEL = Names.intern("cancel");
 
     private HandleMethods() {}
@@ -17,6 +20,10 @@ final class HandleMethods {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         Upcalls.install(Types.HANDLE, "cancel", lookup, "cancel");
         Upcalls.install(Types.TIMER_HANDLE, "cancel", lookup, "cancel");
+        if (Types.THREAD_SAFE_HANDLE != Types.HANDLE) {
+            Upcalls.install(Types.THREAD_SAFE_HANDLE, "cancel", lookup, "cancelThreadSafe");
+            Upcalls.install(Types.THREAD_SAFE_HANDLE, "cancelled", lookup, "cancelledThreadSafe");
+        }
     }
 
     /** {@code cancel()}: the callback will not run; it and its arguments are let go now. */
@@ -31,11 +38,39 @@ final class HandleMethods {
         }
     }
 
+    /** {@code cancel()} of a thread-safe handle: waits for its callback if that runs on another thread. */
+    static long cancelThreadSafe(long self, long args, long nargs, long kwnames) {
+        try {
+            awaitEnd(self);
+            return cancel(self, args, nargs, kwnames);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code cancelled()} of a thread-safe handle: waits for its callback if that runs on another thread. */
+    static long cancelledThreadSafe(long self, long args, long nargs, long kwnames) {
+        try {
+            awaitEnd(self);
+            return Refs.share(Memory.getLong(self + Layout.HANDLE_CANCELLED));
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    private static void awaitEnd(long handle) {
+        PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
+        while (loop != null && loop.runsElsewhere(handle)) {
+            long result = PyErrAlreadySet.check(Calls.call(AWAIT_CALLBACK, loop.address));
+            Refs.decref(result);
+        }
+    }
+
     /** Cancels a handle of any type; an error in a foreign {@code cancel} is reported and not raised. */
     static void cancel(long handle) {
         long type = Refs.type(handle);
         boolean done;
-        if (type == Types.HANDLE || type == Types.TIMER_HANDLE) {
+        if (Types.isOurs(type)) {
             done = cancelOurs(handle);
         } else {
             done = discard(Calls.method(CANCEL, handle));

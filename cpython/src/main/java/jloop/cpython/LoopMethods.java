@@ -137,7 +137,7 @@ final class LoopMethods {
             }
             long context = Arguments.context("call_soon", args, nargs, kwnames);
             return loop.callSoon(
-                    Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, loop.threadState);
+                    Types.HANDLES, Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, loop.threadState);
         } catch (Throwable t) {
             return Errors.raise(t);
         }
@@ -153,7 +153,13 @@ final class LoopMethods {
             }
             long context = Arguments.context("call_soon_threadsafe", args, nargs, kwnames);
             long threadState = CPython.PyThreadState_Get();
-            long handle = loop.callSoon(Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, threadState);
+            long handle = loop.callSoon(
+                    Types.THREAD_SAFE_HANDLES,
+                    Upcalls.argument(args, 0),
+                    args + 8,
+                    (int) nargs - 1,
+                    context,
+                    threadState);
             if (threadState != loop.threadState) {
                 loop.engine.wake();
             }
@@ -175,12 +181,17 @@ final class LoopMethods {
             if (loop.debug) {
                 return inPython(CALL_LATER_DEBUG, self, "call_later", args, nargs, kwnames);
             }
-            Memory.putDouble(NOW + Layout.FLOAT_VALUE, System.nanoTime() / NANOS_PER_SECOND);
-            long when = PyErrAlreadySet.check(CPython.PyNumber_Add(NOW, delay));
-            try {
-                return schedule("call_later", loop, when, args, nargs, kwnames);
-            } finally {
+            long context = Arguments.context("call_later", args, nargs, kwnames);
+            long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
+            try { // the clock is read last: making the first handles of a process takes milliseconds
+                Memory.putDouble(NOW + Layout.FLOAT_VALUE, System.nanoTime() / NANOS_PER_SECOND);
+                long when = PyErrAlreadySet.check(CPython.PyNumber_Add(NOW, delay));
+                loop.addTimer(handle, when, seconds(when));
                 Refs.decref(when);
+                return handle;
+            } catch (PyErrAlreadySet e) {
+                Refs.decref(handle);
+                throw e;
             }
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -199,15 +210,14 @@ final class LoopMethods {
             if (loop.debug) {
                 return inPython(CALL_AT_DEBUG, self, "call_at", args, nargs, kwnames);
             }
-            return schedule("call_at", loop, when, args, nargs, kwnames);
+            double seconds = seconds(when);
+            long context = Arguments.context("call_at", args, nargs, kwnames);
+            long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
+            loop.addTimer(handle, when, seconds);
+            return handle;
         } catch (Throwable t) {
             return Errors.raise(t);
         }
-    }
-
-    private static long schedule(String method, PyLoop loop, long when, long args, long nargs, long kwnames) {
-        long context = Arguments.context(method, args, nargs, kwnames);
-        return loop.callAt(when, seconds(when), Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
     }
 
     /** The value of a {@code float}, or of whatever becomes one. */
@@ -252,7 +262,8 @@ final class LoopMethods {
         try {
             long handle = Upcalls.argument(args, 0);
             PyLoop loop = open(self);
-            loop.addTimer(handle, seconds(Memory.getLong(handle + Layout.TIMER_WHEN)));
+            long when = Memory.getLong(handle + Layout.TIMER_WHEN);
+            loop.addTimer(handle, when, seconds(when));
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);

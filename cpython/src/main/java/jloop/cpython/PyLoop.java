@@ -37,6 +37,10 @@ final class PyLoop implements LoopHost {
     long threadState;
     /** {@code PyEval_SaveThread}'s result during a wait. */
     private long savedThread;
+    /** The handle whose callback runs, or 0. */
+    private long current;
+    /** Another thread waits for the callback that runs to end. */
+    private boolean waitedFor;
     /** The exception that leaves the loop, owned, or 0. */
     private long leaving;
 
@@ -92,6 +96,7 @@ final class PyLoop implements LoopHost {
         long args = Refs.share(Memory.getLong(handle + Layout.HANDLE_ARGS));
         long context = Refs.share(Memory.getLong(handle + Layout.HANDLE_CONTEXT));
         long result = 0;
+        current = handle;
         if (CPython.PyContext_Enter(context) == 0) {
             result = CPython.PyObject_Vectorcall(
                     callback, args + Layout.TUPLE_ITEMS, Memory.getLong(args + Layout.OB_SIZE));
@@ -102,16 +107,41 @@ final class PyLoop implements LoopHost {
         } else {
             Refs.decref(result);
         }
+        current = 0;
+        if (waitedFor) {
+            announceEnd();
+        }
         Refs.decref(context);
         Refs.decref(args);
         Refs.decref(callback);
         drop(handle);
     }
 
+    /**
+     * Whether {@code handle} runs, on another thread than the caller's: then the caller has to wait for its end before it
+     * asks or cancels ({@link #announceEnd} tells it).
+     */
+    boolean runsElsewhere(long handle) {
+        if (current != handle || CPython.PyThreadState_Get() == threadState) {
+            return false;
+        }
+        waitedFor = true;
+        return true;
+    }
+
+    private void announceEnd() {
+        waitedFor = false;
+        long result = Calls.call(Types.CALLBACK_ENDED, address);
+        if (result == 0) {
+            Errors.unraisable(address);
+        } else {
+            Refs.decref(result);
+        }
+    }
+
     private static boolean isPlain(long handle) {
         long type = Refs.type(handle);
-        return type == Types.HANDLE
-                || type == Types.TIMER_HANDLE
+        return Types.isOurs(type)
                 || type == Types.ASYNCIO_HANDLE
                 || type == Types.ASYNCIO_TIMER_HANDLE;
     }
@@ -190,8 +220,8 @@ final class PyLoop implements LoopHost {
     // ---- handles
 
     /** A handle in the ready queue: a new reference for the caller. */
-    long callSoon(long callback, long args, int count, long context, long callerState) {
-        long handle = Types.HANDLES.make(address, callback, args, count, context, callerState);
+    long callSoon(HandlePool pool, long callback, long args, int count, long context, long callerState) {
+        long handle = pool.make(address, callback, args, count, context, callerState);
         engine.ready().add(Refs.share(handle));
         return handle;
     }
@@ -203,21 +233,19 @@ final class PyLoop implements LoopHost {
         }
     }
 
+    /** A timer that is not in the heap yet: a new reference for the caller. */
+    long makeTimer(long callback, long args, int count, long context) {
+        return Types.TIMER_HANDLES.make(address, callback, args, count, context, threadState);
+    }
+
     /**
-     * A timer in the heap: a new reference for the caller.
+     * Puts {@code handle}, borrowed, into the heap.
      *
      * @param when a {@code float}, or what the caller gave for one; borrowed
      * @param seconds its value
      */
-    long callAt(long when, double seconds, long callback, long args, int count, long context) {
-        long handle = Types.TIMER_HANDLES.make(address, callback, args, count, context, threadState);
+    void addTimer(long handle, long when, double seconds) {
         Refs.set(handle + Layout.TIMER_WHEN, when);
-        addTimer(handle, seconds);
-        return handle;
-    }
-
-    /** Puts {@code handle}, borrowed, into the heap. */
-    void addTimer(long handle, double seconds) {
         Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
         engine.timers().add(nanos(seconds), Refs.share(handle));
     }
@@ -233,11 +261,7 @@ final class PyLoop implements LoopHost {
     }
 
     private void drop(long handle) {
-        if (Refs.type(handle) == Types.TIMER_HANDLE) {
-            Types.TIMER_HANDLES.drop(handle, threadState);
-        } else {
-            Types.HANDLES.drop(handle, threadState);
-        }
+        Types.poolOf(Refs.type(handle)).drop(handle, threadState);
     }
 
     @Override

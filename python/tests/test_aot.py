@@ -1,0 +1,178 @@
+"""The start-up cache: when it is made, used and left alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jloop import _aot, _aot_build, _jvm
+
+FIRST_CALLBACK = """\
+import jloop
+from jloop import _jvm
+loop = jloop.new_event_loop()
+loop.call_soon(loop.stop)
+loop.run_forever()
+loop.close()
+print([option for option in open("/proc/self/maps").read().split() if option.endswith(".aot")][:1])
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, used by this process and its children."""
+    monkeypatch.setenv("JLOOP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("JLOOP_AOT", raising=False)
+    monkeypatch.delenv("JLOOP_JVM_OPTIONS", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def ready_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the cache for the default options."""
+    folder = tmp_path_factory.mktemp("ready")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JLOOP_CACHE_DIR", str(folder))
+        patch.delenv("JLOOP_JVM_OPTIONS", raising=False)
+        assert _aot_build.build(_jvm.find_jvm()) is None
+    return folder
+
+
+def run(source: str = FIRST_CALLBACK, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", source],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def path_of_cache() -> Path:
+    return _aot.cache_path(_jvm.find_jvm(), _jvm.basic_options())
+
+
+def test_the_cache_is_used_and_the_jvm_prints_nothing(ready_folder: Path) -> None:
+    (cache,) = ready_folder.glob("*.aot")
+    ended = run(JLOOP_CACHE_DIR=str(ready_folder), JLOOP_AOT="use")
+    assert (ended.stdout, ended.stderr, ended.returncode) == (f"{[str(cache)]}\n", "", 0)
+
+
+def test_it_can_be_turned_off(ready_folder: Path) -> None:
+    assert run(JLOOP_CACHE_DIR=str(ready_folder), JLOOP_AOT="0").stdout == "[]\n"
+
+
+def test_other_options_do_not_use_it(ready_folder: Path) -> None:
+    ended = run(JLOOP_CACHE_DIR=str(ready_folder), JLOOP_AOT="use", JLOOP_JVM_OPTIONS="-Xmx65m")
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")
+
+
+def test_a_cache_that_others_may_write_is_not_used(ready_folder: Path) -> None:
+    (cache,) = ready_folder.glob("*.aot")
+    cache.chmod(0o666)
+    try:
+        assert run(JLOOP_CACHE_DIR=str(ready_folder), JLOOP_AOT="use").stdout == "[]\n"
+    finally:
+        cache.chmod(0o600)
+
+
+def test_a_damaged_cache_is_only_slower(folder: Path, ready_folder: Path) -> None:
+    folder.mkdir()
+    damaged = bytearray(next(ready_folder.glob("*.aot")).read_bytes())
+    for content in (b"", b"nonsense", bytes(damaged[:100_000]), b"\0" * 4096 + bytes(damaged[4096:])):
+        path_of_cache().write_bytes(content)
+        path_of_cache().chmod(0o600)
+        ended = run(JLOOP_AOT="use")
+        assert (ended.returncode, ended.stderr) == (0, ""), len(content)
+
+
+def test_the_name_depends_on_runtime_jars_and_options(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jvm = _jvm.find_jvm()
+    names = {_aot.cache_path(jvm, ["-Xmx64m"]), _aot.cache_path(jvm, ["-Xmx65m"])}
+    names.add(_aot.cache_path(_jvm.JVM(jvm.home, jvm.libjvm, "25.9.9", "test"), ["-Xmx64m"]))
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "x.jar").write_bytes(b"other jars")
+    monkeypatch.setattr(_aot, "_PACKAGE", folder)
+    names.add(_aot.cache_path(jvm, ["-Xmx64m"]))
+    assert len(names) == 4
+
+
+def test_the_first_use_makes_it_in_the_background(folder: Path) -> None:
+    # a JVM option of its own, so that no other test's cache fits
+    env = {"JLOOP_JVM_OPTIONS": "-Dnothing=1"}
+    before = run(**env)
+    assert before.stdout == "[]\n", before.stderr
+    give_up = time.monotonic() + 60
+    while not (caches := list(folder.glob("*.aot"))):
+        assert time.monotonic() < give_up, [path.name for path in folder.glob("*")]
+        time.sleep(0.1)
+    after = run(**env)
+    assert (after.stdout, after.stderr) == (f"{[str(caches[0])]}\n", "")
+
+
+def test_use_makes_none(folder: Path) -> None:
+    assert run(JLOOP_AOT="use").stdout == "[]\n"
+    assert not list(folder.glob("*"))
+
+
+def test_making_starts_no_child_that_a_program_would_have_to_reap(folder: Path) -> None:
+    source = "import os, jloop\njloop.new_event_loop().close()\ntry: os.waitpid(-1, 0)\nexcept ChildProcessError: print('none')"
+    ended = run(source, JLOOP_JVM_OPTIONS="-XX:AOTMode=auto -XX:+NoSuch")
+    assert "JVMError" in ended.stderr
+    assert run(source).stdout == "none\n"
+    wait_for_quiet(folder)
+
+
+def wait_for_quiet(folder: Path) -> None:
+    """Wait until nothing is being made in that folder."""
+    give_up = time.monotonic() + 60
+    while not list(folder.glob("*.aot")) and time.monotonic() < give_up:
+        time.sleep(0.1)
+
+
+def test_a_cache_that_cannot_be_made_is_not_tried_by_every_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_aot, "builder_command", lambda *_: [sys.executable, "-c", "raise SystemExit('told to fail')"])
+    failure = _aot_build.build(_jvm.find_jvm())
+    assert failure == "train: exit status 1: told to fail"
+    assert _aot.state(_jvm.find_jvm(), _jvm.basic_options()) == f"could not be made: {failure}"
+    assert not path_of_cache().exists()
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "run", started.append)
+    _aot.make_in_background(_jvm.find_jvm(), _jvm.basic_options())
+    assert not started
+
+
+def test_a_cache_that_does_not_start_is_not_put_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        "import sys; from pathlib import Path; what, file = sys.argv[1:]; "
+        "Path(file).write_bytes(b'x') if what == 'train' else sys.exit('it does not start')"
+    )
+    monkeypatch.setattr(_aot, "builder_command", lambda *arguments: [sys.executable, "-c", script, *arguments])
+    assert _aot_build.build(_jvm.find_jvm()) == "prove: exit status 1: it does not start"
+    assert not list(folder.glob("*.aot"))
+
+
+def test_build_and_clear_from_the_command_line(ready_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JLOOP_CACHE_DIR", str(ready_folder))
+    monkeypatch.delenv("JLOOP_AOT", raising=False)
+    monkeypatch.delenv("JLOOP_JVM_OPTIONS", raising=False)
+    command = [sys.executable, "-m", "jloop", "cache"]
+
+    def cache(option: str) -> str:
+        return subprocess.run([*command, option], capture_output=True, text=True, check=True, timeout=120).stdout
+
+    assert cache("--build").startswith(f"in use: {ready_folder}")
+    assert re.fullmatch(rf"\d+ MB removed from {ready_folder}\n", cache("--clear"))
+    assert not list(ready_folder.glob("*"))
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 2
