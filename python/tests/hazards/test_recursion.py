@@ -49,13 +49,13 @@ WAYS = """
         transport.get_write_buffer_size()
         return through_the_transport(depth + 1)
 
-    def through_the_exception_handler(loop=None, context=None):
-        globals()["loop"].call_exception_handler({"message": "again"})
-        return through_the_exception_handler()
-
-    def through_handles():
-        asyncio.Handle(through_handles, (), loop)._run()
-        return through_handles()
+    class LoopKey:
+        def __lt__(self, other):
+            through = loop.call_soon(int), loop.call_later(1, int)
+            transport.write(b"x")
+            for handle in through:
+                handle.cancel()
+            return min(LoopKey(), LoopKey()) is None
 
     ways = {
         "plain": plain,
@@ -68,10 +68,9 @@ WAYS = """
         "getattr": lambda: Getattr().x,
         "sort": lambda: sorted([Key(), Key()]),
         "call": Call(),
-        "map": lambda: [None for _ in __import__("functools").reduce(lambda it, _: map(bool, it), range(DEPTH), iter([1]))],
         "through the loop": through_the_loop,
         "through the transport": through_the_transport,
-        "compile": lambda: eval("-" * min(DEPTH, 20_000) + "1"),
+        "through C and the loop": lambda: LoopKey() < LoopKey(),
     }
     DEPTH = 100_000
 """
@@ -89,7 +88,32 @@ NAMES = [
     "call",
     "through the loop",
     "through the transport",
+    "through C and the loop",
 ]
+
+VERSION = sys.version_info[:2]
+
+# What stock CPython does not survive is no test of ours: bytes of stack that each way needs at the default recursion limit.
+STACK_NEEDED = {
+    (3, 10): dict.fromkeys(["plain", "deepcopy", "getattr", "through the loop", "through the transport"], 2**19)
+    | {"sort": 2**22, "through C and the loop": 2**20},
+    (3, 11): {"getattr": 2**20, "sort": 2**22, "through C and the loop": 2**20},
+    (3, 12): {"compare": 2**19, "getattr": 2**19, "call": 2**19, "sort": 2**22, "through C and the loop": 2**20},
+    (3, 13): dict.fromkeys(["repr", "json.dumps", "json.loads", "pickle", "compare", "call"], 2**21)
+    | {"deepcopy": 2**19, "getattr": 2**20, "sort": 2**23, "through C and the loop": 2**22},
+}.get(VERSION, {})
+
+# And the recursion limit that each way survives on a stack of 8 MiB; from 3.12 on C recursion has a limit of its own.
+HIGHEST_LIMIT = {
+    (3, 10): dict.fromkeys(["plain", "deepcopy", "getattr", "through the loop", "through the transport"], 10_000)
+    | dict.fromkeys(["repr", "json.dumps", "json.loads", "pickle", "compare", "call"], 30_000)
+    | {"sort": 3_000, "through C and the loop": 5_000},
+    (3, 11): dict.fromkeys(["repr", "json.dumps", "json.loads", "pickle", "compare", "call"], 30_000)
+    | {"getattr": 9_000, "sort": 2_000, "through C and the loop": 5_000},
+    (3, 13): {"sort": 1_000},
+}.get(VERSION, {})
+
+STACKS = [2**18, 2**19, 2**20, 2**24]
 
 IN_CALLBACK = (
     WAYS
@@ -131,8 +155,16 @@ def test_recursion_in_a_callback_is_a_recursion_error(child: Child, way: str) ->
     child.run(IN_CALLBACK, way, "main", out="RecursionError " * 3 + "RecursionError\n")
 
 
-@pytest.mark.parametrize("stack", [256 * 1024, 512 * 1024, 1024 * 1024, 64 * 1024 * 1024], ids="{} bytes".format)
-@pytest.mark.parametrize("way", ["plain", "repr", "json.dumps", "call", "through the loop", "through the transport"])
+@pytest.mark.parametrize("way", NAMES)
+def test_recursion_under_a_raised_limit_is_a_recursion_error(child: Child, way: str) -> None:
+    """Up to the last kilobytes of the 8 MiB that the main thread has."""
+    limit = HIGHEST_LIMIT.get(way, 100_000)
+    child.run(IN_CALLBACK, way, "main", str(limit), out="RecursionError " * 3 + "RecursionError\n")
+
+
+@pytest.mark.parametrize(
+    ("way", "stack"), [(way, stack) for way in NAMES for stack in STACKS if stack >= STACK_NEEDED.get(way, 0)]
+)
 def test_recursion_in_a_thread_with_a_stack_of_its_own(child: Child, way: str, stack: int) -> None:
     child.run(IN_CALLBACK, way, str(stack), out="RecursionError " * 3 + "RecursionError\n")
 
@@ -181,4 +213,52 @@ def test_the_first_loop_of_the_process_may_be_made_deep_in_a_small_stack(child: 
         deep(500)
         """,
         out="done\ndone\n",
+    )
+
+
+CHAIN = """
+    import asyncio, sys
+    from underloop import collect, load, new_event_loop, say
+
+    def callback(*arguments):
+        pass
+
+    loop = new_event_loop()
+    load(loop)
+    handle = None
+    for _ in range(200_000):
+        handle = {make}
+    {drop}
+    handle = None
+    collect()
+    load(loop if not loop.is_closed() else new_event_loop())
+    say("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "drop", ["handle.cancel()", "loop.close()", "loop.run_until_complete(asyncio.sleep(0.01))", "handle = loop = None; loop = new_event_loop()"]
+)
+@pytest.mark.parametrize("make", ["loop.call_soon(callback, handle)", "loop.call_later(1e-9, callback, handle)"])
+def test_a_long_chain_of_handles_is_freed_without_recursion(child: Child, make: str, drop: str) -> None:
+    """Each handle holds the one before it, and freeing the last frees them all, inside one another."""
+    child.run(CHAIN.format(make=make, drop=drop), out="done\n")
+
+
+def test_a_long_chain_of_contexts_and_callbacks_is_freed_without_recursion(child: Child) -> None:
+    child.run(
+        """
+        import functools
+        from underloop import collect, load, new_event_loop, say
+        loop = new_event_loop()
+        load(loop)
+        callback = print
+        for _ in range(100_000):
+            callback = loop.call_soon(functools.partial(isinstance, callback)).cancel
+        callback = None
+        loop.close()
+        collect()
+        say("done")
+        """,
+        out="done\n",
     )

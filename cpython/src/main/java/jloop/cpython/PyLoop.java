@@ -299,7 +299,9 @@ final class PyLoop implements LoopHost {
         if (watcher == null) {
             watcher = new FdWatcher(this, fd);
         }
-        int result = engine.setInterest(watcher, watcher.interest() | direction);
+        int result = (watcher.interest() & direction) != 0
+                ? engine.renew(watcher)
+                : engine.setInterest(watcher, watcher.interest() | direction);
         if (result < 0) {
             Refs.decref(handle);
             return result;

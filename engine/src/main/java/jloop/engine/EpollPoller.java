@@ -48,7 +48,7 @@ final class EpollPoller implements AutoCloseable {
             unregister(pollable);
             return 0;
         }
-        if (pollable.interest == 0) {
+        if (pollable.interest == 0 || pollables[pollable.fd] != pollable) {
             return register(pollable, interest);
         }
         int result = control(Epoll.EPOLL_CTL_MOD, pollable, interest);
@@ -59,6 +59,16 @@ final class EpollPoller implements AutoCloseable {
             pollable.interest = interest;
         }
         return result;
+    }
+
+    /**
+     * Registers {@code pollable} once more for what it is registered for: its descriptor may have been closed behind our
+     * back and the number used again, which the kernel took as the end of the registration. Returns 0, or {@code -errno}.
+     */
+    int renew(Pollable pollable) {
+        int interest = pollable.interest;
+        int result = control(Epoll.EPOLL_CTL_MOD, pollable, interest);
+        return result == -Errno.ENOENT ? register(pollable, interest) : result;
     }
 
     private int register(Pollable pollable, int interest) {
@@ -86,9 +96,9 @@ final class EpollPoller implements AutoCloseable {
         if (pollable.interest == 0) {
             return;
         }
-        control(Epoll.EPOLL_CTL_DEL, pollable, 0); // fails where the descriptor was closed first: then it is gone too
         pollable.interest = 0;
-        if (pollables[pollable.fd] == pollable) {
+        if (pollables[pollable.fd] == pollable) { // else the number is another's by now, and so is the registration
+            control(Epoll.EPOLL_CTL_DEL, pollable, 0); // fails where the descriptor was closed first: it is gone too
             pollables[pollable.fd] = null;
         }
     }

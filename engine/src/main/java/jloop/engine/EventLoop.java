@@ -244,6 +244,11 @@ public final class EventLoop implements AutoCloseable {
         return poller.setInterest(pollable, interest);
     }
 
+    /** Registers a pollable once more whose descriptor may have become another. Returns 0, or {@code -errno}. */
+    public int renew(Pollable pollable) {
+        return poller.renew(pollable);
+    }
+
     /** Ends the wait if the loop is in one. Any thread that holds the host's lock. */
     public void wake() {
         if (waiting) {
@@ -256,9 +261,9 @@ public final class EventLoop implements AutoCloseable {
         wakeup.signal();
     }
 
-    /** {@code channel} has bytes to send: soon, or now if the loop does not run. */
+    /** {@code channel} has bytes to send: soon, or now if the loop does not run or another thread writes while it waits. */
     void written(StreamChannel channel) {
-        if (!running) {
+        if (!running || waiting) {
             channel.flush();
             return;
         }
