@@ -17,7 +17,7 @@ def find_java() -> Path:
     from jloop._java_homes import find_jvm
 
     try:
-        return find_jvm().home / "bin" / "java"
+        return Path(find_jvm().home) / "bin" / "java"
     except JVMError as error:
         raise NotFound(str(error)) from None
 

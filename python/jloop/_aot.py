@@ -7,6 +7,8 @@ only the first loop takes longer. `JLOOP_AOT` says what is done here:
 - unset: use the cache; where there is none, make it in the background, once
 - `use`: use the cache where there is one, never make one
 - `0`: neither
+
+It runs in every process that makes a loop, so it imports only what asyncio has imported already.
 """
 
 import os
@@ -15,17 +17,13 @@ import sys
 import time
 from zlib import crc32
 
+from ._jars import JARS
 from ._java_homes import JVM
-
-__all__ = ["cache_path", "forget", "make_in_background", "options", "remember", "remembers", "state"]
 
 MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
 
 _RETRY_AFTER = 24 * 3600  # seconds until a cache that could not be made is tried again
-_JARS = tuple(
-    os.path.join(os.path.dirname(__file__), "lib", name) for name in ("jloop-cpython.jar", "jloop-engine.jar")
-)
 
 # set in the processes that train and prove: they say themselves which cache options they start with
 forced_options: list[str] | None = None
@@ -46,7 +44,7 @@ def make_in_background(jvm: JVM, others: list[str]) -> None:
     if forced_options is not None or _mode() != "make" or _has_own_archive(others):
         return
     path = cache_path(jvm, others)
-    if path.exists() or _failed_lately(path) or "python" not in Path(sys.executable or "").name:
+    if os.path.exists(path) or _failed_lately(path) or "python" not in os.path.basename(sys.executable or ""):
         return
     # sh ends at once, so that the process that makes the cache is no child of this program's
     command = ["/bin/sh", "-c", 'cd / && "$@" > /dev/null 2>&1 < /dev/null &', "sh", *builder_command()]
@@ -58,35 +56,35 @@ def make_in_background(jvm: JVM, others: list[str]) -> None:
 
 def builder_command(*arguments: str) -> list[str]:
     """The command of a Python process that runs `jloop._aot_build` from this very package."""
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     source = (
-        f"import sys; sys.path.append({str(_PACKAGE.parent)!r}); "
-        "from jloop import _aot_build; sys.exit(_aot_build.child(sys.argv[1:]))"
+        f"import sys; sys.path.append({home!r}); from jloop import _aot_build; sys.exit(_aot_build.child(sys.argv[1:]))"
     )
     return [sys.executable, "-I", "-c", source, *arguments]
 
 
 def builder_environment(jvm: JVM) -> dict[str, str]:
     """The environment of such a process, in which this runtime is the one that is found."""
-    return {**os.environ, "JLOOP_JAVA_HOME": str(jvm.home)}
+    return {**os.environ, "JLOOP_JAVA_HOME": jvm.home}
 
 
-def cache_path(jvm: JVM, others: list[str]) -> Path:
+def cache_path(jvm: JVM, others: list[str]) -> str:
     """Where the cache for this runtime and these options is or would be; the jars count with their contents."""
-    status = jvm.libjvm.stat()
-    key = hashlib.sha256()
-    for part in (str(jvm.home), jvm.version, str(status.st_size), str(status.st_mtime_ns), *others):
-        key.update(part.encode(errors="surrogateescape") + b"\0")
-    for jar in sorted((_PACKAGE / "lib").glob("*.jar")):
-        key.update(jar.read_bytes())
-    return folder() / f"{key.hexdigest()[:32]}.aot"
+    status = os.stat(jvm.libjvm)
+    key = crc32("\0".join((jvm.home, str(status.st_size), str(status.st_mtime_ns), *others)).encode(errors="replace"))
+    contents = 0
+    for jar in JARS:
+        with open(jar, "rb") as file:
+            contents = crc32(file.read(), contents)
+    return os.path.join(folder(), f"{jvm.version}-{key:08x}-{contents:08x}.aot")
 
 
-def folder() -> Path:
+def folder() -> str:
     """Where caches are kept: `JLOOP_CACHE_DIR`, or else `jloop` in the user's cache folder."""
     own = os.environ.get(FOLDER_VARIABLE)
     if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jloop"
+        return own
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "jloop")
 
 
 def state(jvm: JVM, others: list[str]) -> str:
@@ -97,60 +95,54 @@ def state(jvm: JVM, others: list[str]) -> str:
         return "off (the JVM options name an archive of their own)"
     path = cache_path(jvm, others)
     if _is_ours(path):
-        return f"in use: {path} ({path.stat().st_size / 2**20:.0f} MB)"
-    if path.exists():
+        return f"in use: {path} ({os.stat(path).st_size / 2**20:.0f} MB)"
+    if os.path.exists(path):
         return f"not used, because others may write it: {path}"
     if _failed_lately(path):
-        return f"could not be made: {_failure(path).read_text(errors='replace').strip()}"
+        with open(_failure(path), errors="replace") as file:
+            return f"could not be made: {file.read().strip()}"
     return "none yet: made in the background" if _mode() == "make" else "none: python -m jloop cache --build"
 
 
-# ---- what was found out about these options, beside the cache --------------------------------------------------------
+def report(path: str, failure: str | None) -> None:
+    """Keep in mind why this cache could not be made, so that not every process tries; None: it was made."""
+    if failure is not None:
+        with open(_failure(path), "w") as file:
+            file.write(failure)
+    elif os.path.exists(_failure(path)):
+        os.unlink(_failure(path))
+
+
+# ---- whether the JVM has started with some options before ------------------------------------------------------------
 
 
 def remembers(jvm: JVM, others: list[str]) -> bool:
-    """Whether the JVM has started with these options before."""
+    """Whether the JVM is known to start with these options."""
     path = cache_path(jvm, others)
-    return _is_ours(path) or _is_ours(path.with_suffix(".ok"))
+    return _is_ours(path) or _is_ours(_success(path))
 
 
 def remember(jvm: JVM, others: list[str]) -> None:
     """Keep in mind that the JVM starts with these options."""
     path = cache_path(jvm, others)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.with_suffix(".ok").touch()
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        os.close(os.open(_success(path), os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError:
         pass  # then it is tried every time
 
 
-def report_failure(path: Path, reason: str) -> None:
-    """Keep in mind that this cache cannot be made, so that not every process tries."""
-    _failure(path).write_text(reason)
+def _success(path: str) -> str:
+    return f"{path}.starts"
 
 
-def report_success(path: Path) -> None:
-    """Drop what an earlier failure left."""
-    _failure(path).unlink(missing_ok=True)
+def _failure(path: str) -> str:
+    return f"{path}.failed"
 
 
-def forget() -> int:
-    """Remove every cache and all that is remembered; returns how many bytes that were."""
-    freed = 0
-    for path in folder().glob("*"):
-        if path.suffix in (".aot", ".ok", ".failed", ".lock"):
-            freed += path.stat().st_size
-            path.unlink(missing_ok=True)
-    return freed
-
-
-def _failure(path: Path) -> Path:
-    return path.with_suffix(".failed")
-
-
-def _failed_lately(path: Path) -> bool:
+def _failed_lately(path: str) -> bool:
     try:
-        return time.time() - _failure(path).stat().st_mtime < _RETRY_AFTER
+        return time.time() - os.stat(_failure(path)).st_mtime < _RETRY_AFTER
     except OSError:
         return False
 
@@ -165,10 +157,10 @@ def _has_own_archive(others: list[str]) -> bool:
     return any(option.startswith(("-XX:AOT", "-XX:SharedArchiveFile", "-Xshare")) for option in others)
 
 
-def _is_ours(path: Path) -> bool:
+def _is_ours(path: str) -> bool:
     """Whether the file is there and none but this user and root can have written it."""
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError:
         return False
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
             print(_aot.state(jvm, _jvm.basic_options()) if failure is None else f"no cache: {failure}")
             return 0 if failure is None else 1
         case ["--clear"]:
-            print(f"{_aot.forget() / 2**20:.0f} MB removed from {_aot.folder()}")
+            print(f"{clear() / 2**20:.0f} MB removed from {_aot.folder()}")
             return 0
     print("usage: python -m jloop cache --build|--clear", file=sys.stderr)
     return 2
@@ -34,11 +34,11 @@ def main(arguments: list[str]) -> int:
 
 def build(jvm: _jvm.JVM) -> str | None:
     """Make the cache for this runtime and the options of now, unless it is there; returns why that failed, or None."""
-    path = _aot.cache_path(jvm, _jvm.basic_options())
+    path = Path(_aot.cache_path(jvm, _jvm.basic_options()))
     if path.exists():
         return None
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
+    with Path(f"{path}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,11 +49,18 @@ def build(jvm: _jvm.JVM) -> str | None:
             if failure is None:
                 candidate.chmod(0o600)
                 candidate.replace(path)
-                _aot.report_success(path)
                 _remove_old(path.parent)
-            else:
-                _aot.report_failure(path, failure)
-            return failure
+        _aot.report(str(path), failure)
+        return failure
+
+
+def clear() -> int:
+    """Remove every cache and what is remembered beside them; returns how many bytes that were."""
+    freed = 0
+    for path in Path(_aot.folder()).glob("*.aot*"):
+        freed += path.stat().st_size
+        path.unlink(missing_ok=True)
+    return freed
 
 
 def _run_child(jvm: _jvm.JVM, what: str, candidate: Path) -> str | None:

@@ -7,18 +7,17 @@ no signal handler changed that Python or the program set. HotSpot keeps only the
 
 import ctypes
 import os
-import shlex
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_ubyte, c_ulong, c_void_p, cast
-from pathlib import Path
 from typing import Any
 
 from . import _aot, _fault_handlers
 from ._errors import JVMError
+from ._jars import CLASS_PATH
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "JVMError",
     "call_static",
     "candidates",
-    "class_path",
     "find_jvm",
     "forked",
     "is_started",
@@ -40,7 +38,6 @@ __all__ = [
 ]
 
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
-JARS = ("jloop-cpython.jar", "jloop-engine.jar")
 
 # Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
 _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
@@ -132,7 +129,7 @@ def options(jvm: JVM | None = None) -> list[str]:
 def basic_options() -> list[str]:
     """The options apart from the start-up cache, which is made for exactly these."""
     return [
-        f"-Djava.class.path={class_path()}",
+        f"-Djava.class.path={CLASS_PATH}",
         "--enable-native-access=ALL-UNNAMED",
         "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
         "-XX:+UseSerialGC",
@@ -151,16 +148,15 @@ def basic_options() -> list[str]:
 
 def user_options() -> list[str]:
     """What `JLOOP_JVM_OPTIONS` holds, split as a shell would. Raises JVMError for an unclosed quote."""
+    text = os.environ.get(OPTIONS_VARIABLE)
+    if not text:
+        return []
+    import shlex
+
     try:
-        return shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
+        return shlex.split(text)
     except ValueError as error:
         raise JVMError(f"{OPTIONS_VARIABLE} cannot be read: {error}") from None
-
-
-def class_path() -> str:
-    """The jars of the package, as the JVM takes them."""
-    folder = Path(__file__).with_name("lib")
-    return os.pathsep.join(str(folder / jar) for jar in JARS)
 
 
 def _after_fork() -> None:
@@ -194,7 +190,7 @@ def _prove_user_options(jvm: JVM) -> None:
 def _try_in_child(jvm: JVM, arguments: list[str]) -> str | None:
     """What the runtime's own launcher says when it cannot start with these options; None if it starts."""
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN_VARIABLES}
-    command = [str(jvm.home / "bin" / "java"), *arguments, "-version"]
+    command = [os.path.join(jvm.home, "bin", "java"), *arguments, "-version"]
     try:
         child = subprocess.run(
             command,
@@ -362,7 +358,7 @@ class _Machine:
     def __init__(self, jvm: JVM, arguments: list[str]) -> None:
         self.jvm = jvm
         try:
-            library = ctypes.PyDLL(str(jvm.libjvm))
+            library = ctypes.PyDLL(jvm.libjvm)
         except OSError as error:
             raise JVMError(f"{_describe(jvm)} cannot be loaded: {error}\nTo get one that can: {REMEDY}") from None
         array = (_Option * len(arguments))(*(_Option(os.fsencode(argument), None) for argument in arguments))

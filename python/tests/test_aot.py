@@ -58,7 +58,7 @@ def run(source: str = FIRST_CALLBACK, **env: str) -> subprocess.CompletedProcess
 
 
 def path_of_cache() -> Path:
-    return _aot.cache_path(_jvm.find_jvm(), _jvm.basic_options())
+    return Path(_aot.cache_path(_jvm.find_jvm(), _jvm.basic_options()))
 
 
 def test_the_cache_is_used_and_the_jvm_prints_nothing(ready_folder: Path) -> None:
@@ -98,10 +98,10 @@ def test_a_damaged_cache_is_only_slower(folder: Path, ready_folder: Path) -> Non
 def test_the_name_depends_on_runtime_jars_and_options(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jvm = _jvm.find_jvm()
     names = {_aot.cache_path(jvm, ["-Xmx64m"]), _aot.cache_path(jvm, ["-Xmx65m"])}
-    names.add(_aot.cache_path(_jvm.JVM(jvm.home, jvm.libjvm, "25.9.9", "test"), ["-Xmx64m"]))
-    (folder / "lib").mkdir(parents=True)
-    (folder / "lib" / "x.jar").write_bytes(b"other jars")
-    monkeypatch.setattr(_aot, "_PACKAGE", folder)
+    names.add(_aot.cache_path(jvm._replace(version="25.9.9"), ["-Xmx64m"]))
+    folder.mkdir()
+    (folder / "x.jar").write_bytes(b"another jar")
+    monkeypatch.setattr(_aot, "JARS", (str(folder / "x.jar"),))
     names.add(_aot.cache_path(jvm, ["-Xmx64m"]))
     assert len(names) == 4
 

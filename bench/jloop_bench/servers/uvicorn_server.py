@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
 
 import uvicorn
@@ -24,21 +23,8 @@ def plaintext(size: int) -> Any:
 
 
 def fastapi_json() -> Any:
-    """A FastAPI application with a typed path parameter, a typed query parameter and a model as response."""
-    from fastapi import FastAPI
-    from pydantic import BaseModel
-
-    class Item(BaseModel):
-        item_id: int
-        name: str
-        price: float
-        tags: list[str]
-
-    app = FastAPI(openapi_url=None)
-
-    @app.get("/items/{item_id}")
-    async def read_item(item_id: int, tag: str = "none") -> Item:
-        return Item(item_id=item_id, name="a thing of use", price=12.5, tags=[tag, "loop"])
+    """The FastAPI application."""
+    from jloop_bench.servers._fastapi_app import app
 
     return app
 
@@ -46,14 +32,13 @@ def fastapi_json() -> Any:
 async def start(loop: asyncio.AbstractEventLoop, spec: dict[str, Any]) -> str:
     """Serve."""
     app = plaintext(spec["size"]) if spec["app"] == "plaintext" else fastapi_json()
-    listener = socket.socket()
-    listener.bind((_listen.HOST, 0))
-    config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="warning")
+    config = uvicorn.Config(
+        app, _listen.HOST, 0, http="httptools", lifespan="off", access_log=False, log_level="warning"
+    )
     server = uvicorn.Server(config)
-    start.task = loop.create_task(server.serve(sockets=[listener]))  # type: ignore[attr-defined]  # kept alive
+    task = start.task = loop.create_task(server.serve())  # type: ignore[attr-defined]  # kept alive
     while not server.started:
-        if start.task.done():  # type: ignore[attr-defined]
-            start.task.result()  # type: ignore[attr-defined]
+        if task.done():
+            task.result()
         await asyncio.sleep(0.01)
-    host, port = listener.getsockname()
-    return f"{host}:{port}"
+    return _listen.address(server.servers[0])

@@ -113,7 +113,7 @@ HIGHEST_LIMIT = {
     (3, 13): {"sort": 1_000},
 }.get(VERSION, {})
 
-STACKS = [2**18, 2**19, 2**20, 2**24]
+STACKS = [2**18, 2**19, 2**20, 2**23]
 
 IN_CALLBACK = (
     WAYS

@@ -88,26 +88,20 @@ final class BulkLoad implements AutoCloseable {
     private void checkSink() {
         for (int i = 0; i < sockets.length; i++) {
             Libc.orThrow("shutdown", Libc.shutdownWrite(sockets[i]));
-            epoll.modify(sockets[i], Epoll.IN, i);
         }
-        int answered = 0;
-        while (answered < sockets.length) {
-            int count = epoll.await(10_000);
-            if (count == 0) {
-                throw new LoadException("the sink did not tell what it got");
-            }
-            for (int i = 0; i < count; i++) {
-                int key = epoll.key(i);
-                if (Libc.recv(sockets[key], buffer.address(), CHUNK) != Long.BYTES) {
-                    throw new LoadException("the sink did not answer with 8 bytes");
-                }
-                long got = buffer.get(JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0);
-                if (got != moved[key]) {
-                    throw new LoadException("the sink got " + got + " of " + moved[key] + " bytes");
-                }
-                epoll.modify(sockets[key], 0, key);
-                answered++;
-            }
+        for (int i = 0; i < sockets.length; i++) {
+            checkSink(i);
+        }
+    }
+
+    private void checkSink(int key) {
+        Libc.setBlocking(sockets[key]);
+        if (Libc.recv(sockets[key], buffer.address(), CHUNK) != Long.BYTES) {
+            throw new LoadException("the sink did not answer with 8 bytes");
+        }
+        long got = buffer.get(JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), 0);
+        if (got != moved[key]) {
+            throw new LoadException("the sink got " + got + " of " + moved[key] + " bytes");
         }
     }
 

@@ -179,8 +179,16 @@ final class Libc {
     }
 
     static void setNonBlocking(int fd) {
+        setFlags(fd, O_NONBLOCK);
+    }
+
+    static void setBlocking(int fd) {
+        setFlags(fd, 0);
+    }
+
+    private static void setFlags(int fd, int flags) {
         try {
-            orThrow("fcntl", check((int) FCNTL.invokeExact(STATE, fd, F_SETFL, O_NONBLOCK)));
+            orThrow("fcntl", check((int) FCNTL.invokeExact(STATE, fd, F_SETFL, flags)));
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable t) {

@@ -1,0 +1,402 @@
+"""Servers: creating them in every way, what they tell, and how they close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from support import (
+    Echo,
+    Loop,
+    LoopErrors,
+    Recorder,
+    has_ipv6,
+    iterations,
+    open_descriptors,
+    receive_exactly,
+    reset,
+    tcp_socketpair,
+    until,
+)
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
+
+
+def port_of(server: asyncio.AbstractServer) -> int:
+    return int(server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+
+
+async def ask(port: int, host: str = "127.0.0.1", question: bytes = b"question") -> bytes:
+    """What an echo server there answers."""
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(question)
+    answer = await reader.readexactly(len(question))
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@contextlib.asynccontextmanager
+async def serving(*args: Any, **options: Any) -> AsyncIterator[asyncio.Server]:
+    server = await asyncio.get_running_loop().create_server(Echo, *args, **options)
+    try:
+        yield server  # type: ignore[misc]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+class TestCreating:
+    async def test_a_server_is_asyncios_and_tells_of_itself(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0) as server:
+            assert isinstance(server, asyncio.Server)
+            assert server.get_loop() is loop
+            assert server.is_serving()
+            (sock,) = server.sockets
+            assert sock.family == socket.AF_INET
+            assert sock.type == socket.SOCK_STREAM
+            assert sock.getsockname()[0] == "127.0.0.1"
+            assert sock.gettimeout() == 0
+            assert "sockets=" in repr(server)
+
+    async def test_no_host_means_every_interface(self, loop: Loop) -> None:
+        for host in (None, ""):
+            async with serving(host, 0) as server:
+                families = {sock.family for sock in server.sockets}
+                assert socket.AF_INET in families
+                port = next(sock.getsockname()[1] for sock in server.sockets if sock.family == socket.AF_INET)
+                assert await ask(port) == b"question"
+
+    @needs_ipv6
+    async def test_several_hosts_have_a_socket_each(self, loop: Loop) -> None:
+        async with serving(["127.0.0.1", "::1", "127.0.0.2"], 0) as server:
+            assert len(server.sockets) == 3
+            for sock in server.sockets:
+                host, port = sock.getsockname()[:2]
+                assert await ask(port, host) == b"question"
+
+    async def test_a_name_is_resolved(self, loop: Loop) -> None:
+        async with serving("localhost", 0, family=socket.AF_INET) as server:
+            assert server.sockets[0].getsockname()[0] == "127.0.0.1"
+
+    @needs_ipv6
+    async def test_the_family_can_be_chosen(self, loop: Loop) -> None:
+        async with serving(None, 0, family=socket.AF_INET6) as server:
+            assert [sock.family for sock in server.sockets] == [socket.AF_INET6]
+            assert server.sockets[0].getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+    async def test_a_port_may_be_text(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", "0") as server:
+            assert port_of(server) > 0
+
+    async def test_the_address_can_be_used_again_at_once(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0) as server:
+            port = port_of(server)
+            assert server.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+            await ask(port)
+        async with serving("127.0.0.1", port):
+            assert await ask(port) == b"question"
+
+    async def test_a_port_can_be_shared(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0, reuse_port=True) as server:
+            assert server.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)
+            async with serving("127.0.0.1", port_of(server), reuse_port=True):
+                assert [await ask(port_of(server)) for _ in range(10)] == [b"question"] * 10
+
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="keep_alive came in 3.13")
+    async def test_connections_can_be_kept_alive(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0, keep_alive=True) as server:
+            assert server.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    async def test_a_socket_of_ones_own_is_served(self, loop: Loop) -> None:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        async with serving(sock=sock) as server:
+            assert server.sockets[0].fileno() == sock.fileno()
+            assert await ask(port_of(server)) == b"question"
+        assert sock.fileno() == -1
+
+    async def test_a_socket_that_listens_already_is_served(self, loop: Loop) -> None:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        early = socket.create_connection(sock.getsockname())
+        with early:
+            early.sendall(b"early")
+            async with serving(sock=sock):
+                assert await loop.run_in_executor(None, receive_exactly, early, 5) == b"early"
+
+    async def test_with_start_serving_false_nobody_is_accepted_yet(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0, start_serving=False) as server:
+            assert not server.is_serving()
+            with pytest.raises(ConnectionRefusedError):
+                await ask(port_of(server))
+            await server.start_serving()
+            assert server.is_serving()
+            await server.start_serving()
+            assert await ask(port_of(server)) == b"question"
+
+    async def test_a_backlog_of_one_still_serves_many(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0, backlog=1) as server:
+            answers = await asyncio.gather(*(ask(port_of(server)) for _ in range(20)))
+            assert answers == [b"question"] * 20
+
+    async def test_many_clients_at_once_are_accepted(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0, backlog=500) as server:
+            questions = [b"question %d" % number for number in range(300)]
+            answers = await asyncio.gather(*(ask(port_of(server), question=question) for question in questions))
+            assert answers == questions
+
+    async def test_servers_on_one_loop_do_not_disturb_each_other(self, loop: Loop) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            servers = [await stack.enter_async_context(serving("127.0.0.1", 0)) for _ in range(20)]
+            assert await asyncio.gather(*(ask(port_of(server)) for server in servers)) == [b"question"] * 20
+
+
+class TestClosing:
+    async def test_a_closed_server_accepts_nobody(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        port = port_of(server)
+        server.close()
+        assert not server.is_serving()
+        assert list(server.sockets) == []
+        with pytest.raises(ConnectionRefusedError):
+            await ask(port)
+        server.close()
+        await server.wait_closed()
+
+    async def test_connections_outlive_the_server(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        transport, client = await loop.create_connection(Recorder, "127.0.0.1", port_of(server))
+        transport.write(b"before ")
+        await client.read(7)
+        server.close()
+        transport.write(b"after")
+        assert await client.read(12) == b"before after"
+        transport.close()
+        await client.wait_for("lost")
+        await server.wait_closed()
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="until 3.12 wait_closed did not wait")
+    async def test_wait_closed_waits_for_the_last_connection(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        transport, client = await loop.create_connection(Recorder, "127.0.0.1", port_of(server))
+        transport.write(b"x")
+        await client.read(1)
+        server.close()
+        waiting = asyncio.ensure_future(server.wait_closed())
+        await iterations(5)
+        assert not waiting.done()
+        transport.close()
+        await asyncio.wait_for(waiting, 5)
+
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="close_clients came in 3.13")
+    async def test_close_clients_closes_connections_after_what_is_buffered(self, loop: Loop) -> None:
+        class Greeting(Recorder):
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                transport.write(b"x" * 3_000_000)
+                protocols.append(self)
+
+        protocols: list[Recorder] = []
+        server: Any = await loop.create_server(Greeting, "127.0.0.1", 0)
+        clients = [(await loop.create_connection(Recorder, "127.0.0.1", port_of(server)))[1] for _ in range(3)]
+        await until(lambda: len(protocols) == 3)
+        server.close()
+        server.close_clients()
+        for client in clients:
+            await client.wait_for("lost")
+            assert len(client.data) == 3_000_000
+        await asyncio.wait_for(server.wait_closed(), 5)
+        assert [protocol.error for protocol in protocols] == [None] * 3
+
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="abort_clients came in 3.13")
+    async def test_abort_clients_drops_what_is_buffered(self, loop: Loop) -> None:
+        class Greeting(Recorder):
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                transport.write(b"x" * 8_000_000)
+                protocols.append(self)
+
+        protocols: list[Recorder] = []
+        server: Any = await loop.create_server(Greeting, "127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", port_of(server))):  # does not read
+            await until(lambda: protocols)
+            server.close()
+            server.close_clients()
+            await iterations(3)
+            assert "lost" not in protocols[0].events
+            server.abort_clients()
+            await protocols[0].wait_for("lost")
+            await asyncio.wait_for(server.wait_closed(), 5)
+
+    async def test_leaving_the_context_closes(self, loop: Loop) -> None:
+        async with await loop.create_server(Echo, "127.0.0.1", 0) as server:
+            assert await ask(port_of(server)) == b"question"
+        assert not server.is_serving()
+
+    async def test_serve_forever_serves_until_it_is_cancelled(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0, start_serving=False)
+        port = port_of(server)
+        forever = asyncio.ensure_future(server.serve_forever())
+        await until(server.is_serving)
+        assert await ask(port) == b"question"
+        with pytest.raises(RuntimeError, match="is already being awaited on serve_forever"):
+            await server.serve_forever()
+        forever.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+        assert not server.is_serving()
+
+    async def test_close_ends_serve_forever(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        forever = asyncio.ensure_future(server.serve_forever())
+        await iterations(2)
+        server.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(forever, 5)
+        with pytest.raises(RuntimeError, match="is closed"):
+            await server.serve_forever()
+
+    async def test_a_server_cannot_serve_again_after_its_close(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        server.close()
+        with pytest.raises(RuntimeError, match="is closed"):
+            await server.start_serving()
+
+    async def test_closing_and_creating_on_one_port_again_and_again(self, loop: Loop) -> None:
+        async with serving("127.0.0.1", 0) as server:
+            port = port_of(server)
+        for _ in range(50):
+            async with serving("127.0.0.1", port):
+                assert await ask(port) == b"question"
+
+    async def test_a_server_dropped_without_close_goes_on_serving(self, loop: Loop) -> None:
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        sockets = [sock.dup() for sock in server.sockets]
+        port = port_of(server)
+        kept = server._sockets  # type: ignore[attr-defined]
+        del server
+        gc.collect()
+        assert await ask(port) == b"question"
+        for sock in kept:
+            loop._stop_serving(sock)  # type: ignore[attr-defined]
+        for sock in sockets:
+            sock.close()
+
+
+class TestAccepting:
+    async def test_clients_that_are_gone_before_they_are_accepted_do_no_harm(
+        self, loop: Loop, errors: LoopErrors
+    ) -> None:
+        async with serving("127.0.0.1", 0, start_serving=False) as server:
+            server.sockets[0]._sock.listen(100)  # type: ignore[attr-defined]
+            for number in range(50):
+                client = socket.create_connection(server.sockets[0].getsockname())
+                client.close() if number % 2 else reset(client)
+            await server.start_serving()
+            assert await ask(port_of(server)) == b"question"
+        assert not errors
+
+    async def test_without_descriptors_the_server_waits_and_goes_on(self, loop: Loop, errors: LoopErrors) -> None:
+        import resource
+
+        async with serving("127.0.0.1", 0) as server:
+            assert await ask(port_of(server)) == b"question"
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            client = socket.socket()
+            with client:
+                client.setblocking(False)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max(open_descriptors()) + 1, hard))
+                fillers = []
+                try:
+                    with contextlib.suppress(OSError):
+                        while True:
+                            fillers.append(os.dup(0))
+                    with contextlib.suppress(BlockingIOError):
+                        client.connect(server.sockets[0].getsockname())
+                    await until(lambda: errors)
+                finally:
+                    for filler in fillers:
+                        os.close(filler)
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                context = errors.take_one()
+                assert context["message"] == "socket.accept() out of system resource"
+                assert isinstance(context["exception"], OSError)
+                client.setblocking(True)
+                client.sendall(b"late")
+                assert await loop.run_in_executor(None, receive_exactly, client, 4) == b"late"
+
+    async def test_thousands_of_short_connections_leave_no_descriptors(self, loop: Loop) -> None:
+        lost = 0
+
+        class Counting(Echo):
+            def connection_lost(self, exc: Exception | None) -> None:
+                nonlocal lost
+                lost += 1
+
+        def clients() -> None:
+            for _ in range(1500):
+                with socket.create_connection(address) as client:
+                    client.sendall(b"ping")
+                    assert receive_exactly(client, 4) == b"ping"
+
+        server = await loop.create_server(Counting, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        before = open_descriptors()
+        await asyncio.gather(*(loop.run_in_executor(None, clients) for _ in range(2)))
+        await until(lambda: lost == 3000)
+        await iterations(3)
+        assert open_descriptors() == before
+        server.close()
+        await server.wait_closed()
+
+    async def test_connections_leave_no_objects(self, loop: Loop) -> None:
+        async def connections(count: int) -> None:
+            for _ in range(count):
+                await ask(port)
+            await iterations(5)
+            gc.collect()
+
+        async with serving("127.0.0.1", 0) as server:
+            port = port_of(server)
+            await connections(30)
+            before = len(gc.get_objects())
+            await connections(300)
+            assert len(gc.get_objects()) - before < 300
+
+
+class TestConnectAcceptedSocket:
+    async def test_a_socket_accepted_elsewhere_becomes_a_transport(self, loop: Loop) -> None:
+        left, right = tcp_socketpair()
+        transport, protocol = await loop.connect_accepted_socket(Echo, left)
+        with right:
+            right.sendall(b"hello")
+            assert await loop.run_in_executor(None, receive_exactly, right, 5) == b"hello"
+        await protocol.wait_for("lost")
+        assert isinstance(transport, asyncio.Transport)
+        assert left.fileno() == -1
+
+    async def test_a_failing_factory_is_raised(self, loop: Loop) -> None:
+        def factory() -> Any:
+            raise LookupError("factory")
+
+        left, right = tcp_socketpair()
+        with left, right, pytest.raises(LookupError):
+            await loop.connect_accepted_socket(factory, left)
+
+    async def test_a_socket_in_use_is_refused(self, loop: Loop) -> None:
+        left, right = tcp_socketpair()
+        with right:
+            transport, protocol = await loop.connect_accepted_socket(Recorder, left)
+            with pytest.raises(RuntimeError, match="is used by transport"):
+                await loop.connect_accepted_socket(Recorder, left)
+            transport.abort()
+            await protocol.wait_for("lost")
