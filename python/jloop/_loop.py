@@ -6,14 +6,16 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 """
 
 import signal
+import socket
 import sys
 import threading
-from asyncio import constants, events, sslproto, tasks, unix_events
+from asyncio import base_events, constants, events, sslproto, tasks, unix_events
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import _jvm, _native
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
+from ._server import accept_connections
 from ._transport import SocketTransport
 
 __all__ = ["Loop"]
@@ -137,6 +139,40 @@ class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defin
                 del task  # an exception's traceback must not keep it
 
     # ---- transports
+
+    def _ensure_fd_no_transport(self, fd: Any) -> None:
+        """Refuse a descriptor that a transport reads and writes, except while it lends it to `sendfile`."""
+        fileno = _native.fileno(fd)
+        transport = self._transport_of(fileno)
+        if transport is None:
+            super()._ensure_fd_no_transport(fileno)
+        elif not transport.is_closing() and transport._empty_waiter is None:
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+
+    async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> int:
+        self._transports[transp._sock_fd] = transp  # asyncio takes it off there, and puts it back
+        try:
+            return await super()._sendfile_native(transp, file, offset, count)  # type: ignore[no-any-return]
+        finally:
+            self._transports.pop(transp._sock_fd, None)
+
+    def _start_serving(self, protocol_factory: Any, sock: Any, *args: Any, **kwargs: Any) -> None:
+        base_events._set_nodelay(sock)  # Linux hands it down to every connection
+        super()._start_serving(protocol_factory, sock, *args, **kwargs)
+
+    def _accept_connection(
+        self,
+        protocol_factory: Any,
+        sock: Any,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        *timeouts: Any,
+    ) -> None:
+        if sslcontext is None and type(sock) is socket.socket:
+            accept_connections(self, protocol_factory, sock, server, backlog, *timeouts)
+        else:
+            super()._accept_connection(protocol_factory, sock, sslcontext, server, backlog, *timeouts)
 
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None

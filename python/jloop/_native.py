@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _jvm
 
-__all__ = ["Roots", "load"]
+__all__ = ["Roots", "fileno", "load"]
 
 _lock = threading.Lock()
 _namespace: dict[str, Any] = {}
@@ -42,6 +42,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_set_high_water": None,
     "_stop_reading": None,
     "_timer_handle_cancelled": None,
+    "_transport_of": None,
     "_write_to_self": None,
     "get_write_buffer_size": 0,
 }
@@ -77,7 +78,7 @@ def _method_after_fork(name: str) -> Any:
     return refuse
 
 
-def _fileno(fd: Any) -> int:
+def fileno(fd: Any) -> int:
     """The descriptor of an int or of an object with `fileno()`; ValueError as asyncio's selector raises it."""
     if isinstance(fd, int):
         number = fd
@@ -132,7 +133,7 @@ def load() -> None:
             "write_slow": _transport.write_slow,
             "writelines_slow": _transport.writelines_slow,
             "transport_failed": _transport.transport_failed,
-            "fileno": _fileno,
+            "fileno": fileno,
             "raise_os_error": _raise_os_error,
             "one_and_a_half": 1.5,
         }

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import warnings
-from asyncio import constants, futures, protocols, transports, trsock
+from asyncio import base_events, constants, futures, protocols, transports, trsock
 from asyncio.log import logger
 from typing import Any
 
@@ -39,17 +39,26 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
 
     def __init__(
-        self, loop: Any, sock: socket.socket, protocol: Any, waiter: Any = None, extra: Any = None, server: Any = None
+        self,
+        loop: Any,
+        sock: socket.socket,
+        protocol: Any,
+        waiter: Any = None,
+        extra: Any = None,
+        server: Any = None,
+        nodelay: bool = False,
     ) -> None:
+        """Take on a connected, non-blocking socket; `nodelay` says that TCP_NODELAY is set on it already."""
         self._context = None
         self._server = None
         self._protocol = None
         super().__init__(extra, loop)
         self._extra["socket"] = trsock.TransportSocket(sock)
-        try:
-            self._extra["sockname"] = sock.getsockname()
-        except OSError:
-            self._extra["sockname"] = None
+        if "sockname" not in self._extra:
+            try:
+                self._extra["sockname"] = sock.getsockname()
+            except OSError:
+                self._extra["sockname"] = None
         if "peername" not in self._extra:
             try:
                 self._extra["peername"] = sock.getpeername()
@@ -70,9 +79,8 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 server._attach(self)
             else:
                 server._attach()
-        loop._transports[self._sock_fd] = self
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        if not nodelay:
+            base_events._set_nodelay(sock)
         loop.call_soon(protocol.connection_made, self)
         loop.call_soon(self._add_reader)
         if waiter is not None:

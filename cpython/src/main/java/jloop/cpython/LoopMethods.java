@@ -42,6 +42,7 @@ final class LoopMethods {
         Upcalls.install(loop, "_add_writer", lookup, "addWriter");
         Upcalls.install(loop, "_remove_writer", lookup, "removeWriter");
         Upcalls.install(loop, "_is_polling", lookup, "isPolling");
+        Upcalls.install(loop, "_transport_of", lookup, "transportOf");
     }
 
     /** The loop, or RuntimeError as asyncio's {@code _check_closed}. */
@@ -360,6 +361,18 @@ final class LoopMethods {
             int fd = Arguments.descriptor(Upcalls.argument(args, 0));
             boolean write = Arguments.truth(Upcalls.argument(args, 1));
             return Upcalls.bool(loop != null && loop.isPolling(fd, write ? Pollable.WRITE : Pollable.READ));
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _transport_of(fd)}: the transport that owns a descriptor, or None. */
+    static long transportOf(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            SocketTransport transport =
+                    loop == null ? null : loop.transport(Arguments.descriptor(Upcalls.argument(args, 0)));
+            return Refs.share(transport == null ? Layout.NONE : transport.address);
         } catch (Throwable t) {
             return Errors.raise(t);
         }

@@ -336,9 +336,14 @@ final class PyLoop implements LoopHost {
     /** Whether {@code fd} is watched for {@code direction} by a watcher or a transport, for {@code repr}. */
     boolean isPolling(int fd, int direction) {
         FdWatcher watcher = watcher(fd);
-        SocketTransport transport = fd >= 0 && fd < transports.length ? transports[fd] : null;
+        SocketTransport transport = transport(fd);
         return watcher != null && (watcher.interest() & direction) != 0
                 || transport != null && (transport.interest() & direction) != 0;
+    }
+
+    /** The transport that owns {@code fd}, or null. */
+    SocketTransport transport(int fd) {
+        return fd >= 0 && fd < transports.length ? transports[fd] : null;
     }
 
     void add(SocketTransport transport) {
