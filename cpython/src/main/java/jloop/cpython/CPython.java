@@ -220,7 +220,8 @@ final class CPython {
         }
     }
 
-    private static final MethodHandle PyUnicode_CompareWithASCIIString = Native.function("PyUnicode_CompareWithASCIIString");
+    private static final MethodHandle PyUnicode_CompareWithASCIIString =
+            Native.function("PyUnicode_CompareWithASCIIString");
 
     /** {@code int PyUnicode_CompareWithASCIIString(PyObject *unicode, const char *string)}. Returns 0 where equal. */
     static int PyUnicode_CompareWithASCIIString(long object, long text) {

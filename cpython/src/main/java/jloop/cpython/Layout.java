@@ -54,8 +54,7 @@ final class Layout {
     static final int HANDLE_SOURCE_TRACEBACK = slot("asyncio_handle", "_source_traceback");
     static final int HANDLE_REPR = slot("asyncio_handle", "_repr");
     static final int HANDLE_CONTEXT = slot("asyncio_handle", "_context");
-    static final int HANDLE_WEAKREFS =
-            (int) Memory.getLong(Namespace.get("asyncio_handle") + TP_WEAKLISTOFFSET);
+    static final int HANDLE_WEAKREFS = (int) Memory.getLong(Namespace.get("asyncio_handle") + TP_WEAKLISTOFFSET);
     static final int TIMER_SCHEDULED = slot("asyncio_timer_handle", "_scheduled");
     static final int TIMER_WHEN = slot("asyncio_timer_handle", "_when");
 
@@ -127,8 +126,7 @@ final class Layout {
         requireAttribute(type, "__weakrefoffset__", TP_WEAKLISTOFFSET);
         require(
                 Memory.getLong(type + TP_TRAVERSE) != 0
-                        && Memory.getLong(type + TP_TRAVERSE)
-                                == Memory.getLong(Namespace.get("roots") + TP_TRAVERSE)
+                        && Memory.getLong(type + TP_TRAVERSE) == Memory.getLong(Namespace.get("roots") + TP_TRAVERSE)
                         && Memory.getLong(type + TP_DEALLOC) == Memory.getLong(Namespace.get("roots") + TP_DEALLOC),
                 "PyTypeObject");
     }

@@ -13,8 +13,8 @@ final class LoopMethods {
     private static final long CALL_LATER_DEBUG = Namespace.get("call_later_debug");
     private static final long STOPPING = Memory.cString("_stopping");
     /** A {@code float} of ours that takes the time before it is added to a delay. */
-    private static final long NOW = PyErrAlreadySet.check(CPython.PyNumber_Float(
-            PyErrAlreadySet.check(CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("one_and_a_half")))));
+    private static final long NOW = PyErrAlreadySet.check(CPython.PyNumber_Float(PyErrAlreadySet.check(
+            CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("one_and_a_half")))));
 
     private static final double NANOS_PER_SECOND = 1e9;
 

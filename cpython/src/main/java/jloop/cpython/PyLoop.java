@@ -141,15 +141,11 @@ final class PyLoop implements LoopHost {
 
     private static boolean isPlain(long handle) {
         long type = Refs.type(handle);
-        return Types.isOurs(type)
-                || type == Types.ASYNCIO_HANDLE
-                || type == Types.ASYNCIO_TIMER_HANDLE;
+        return Types.isOurs(type) || type == Types.ASYNCIO_HANDLE || type == Types.ASYNCIO_TIMER_HANDLE;
     }
 
     private void runInPython(long handle) {
-        long result = debug
-                ? Calls.call(Types.RUN_DEBUG, address, handle)
-                : Calls.method(Names.RUN, handle);
+        long result = debug ? Calls.call(Types.RUN_DEBUG, address, handle) : Calls.method(Names.RUN, handle);
         if (result == 0) {
             leave();
         } else {

@@ -217,10 +217,7 @@ public final class EventLoop implements AutoCloseable {
 
     /** The ready entry for one event of a registered descriptor: {@code generation << 32 | fd << 2 | write << 1 | 1}. */
     static long eventEntry(Pollable pollable, boolean write) {
-        return (long) pollable.generation << 32
-                | (long) pollable.fd << FD_SHIFT
-                | (write ? WRITE_TAG : 0)
-                | EVENT_TAG;
+        return (long) pollable.generation << 32 | (long) pollable.fd << FD_SHIFT | (write ? WRITE_TAG : 0) | EVENT_TAG;
     }
 
     /** Whether {@code entry} of the ready queue is an event, and so not the host's. */

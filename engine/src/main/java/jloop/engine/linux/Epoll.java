@@ -53,8 +53,8 @@ public final class Epoll {
     /** {@code int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)}: 0, or {@code -errno}. */
     public static int ctl(CallState state, int epfd, int op, int fd, long event) {
         try {
-            return (int) state.check(
-                    (int) (long) epoll_ctl.invokeExact(state.segment, (long) epfd, (long) op, (long) fd, event, 0L, 0L));
+            return (int) state.check((int)
+                    (long) epoll_ctl.invokeExact(state.segment, (long) epfd, (long) op, (long) fd, event, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("epoll_ctl", t);
         }
@@ -85,8 +85,8 @@ public final class Epoll {
      */
     public static int waitNanos(CallState state, int epfd, long events, int maxEvents, long timespec) {
         try {
-            return (int) state.check((int) (long) epoll_pwait2.invokeExact(
-                    state.segment, (long) epfd, events, (long) maxEvents, timespec, 0L, 0L));
+            return (int) state.check((int) (long)
+                    epoll_pwait2.invokeExact(state.segment, (long) epfd, events, (long) maxEvents, timespec, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("epoll_pwait2", t);
         }

@@ -43,8 +43,8 @@ public final class Files {
     /** {@code int eventfd(unsigned int initval, int flags)}, non-blocking and closed on exec: a descriptor. */
     public static int eventfd(CallState state) {
         try {
-            return (int) state.check((int)
-                    (long) eventfd.invokeExact(state.segment, 0L, (long) EFD_CLOEXEC_NONBLOCK, 0L, 0L, 0L, 0L));
+            return (int) state.check(
+                    (int) (long) eventfd.invokeExact(state.segment, 0L, (long) EFD_CLOEXEC_NONBLOCK, 0L, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("eventfd", t);
         }

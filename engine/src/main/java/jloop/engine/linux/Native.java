@@ -25,8 +25,8 @@ public final class Native {
     private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
 
     /** {@code void *dlsym(void *handle, const char *symbol)}; sees libpython, which the default lookup does not. */
-    private static final MethodHandle DLSYM = LINKER.downcallHandle(
-            LINKER.defaultLookup().find("dlsym").orElseThrow(), SIX_LONGS);
+    private static final MethodHandle DLSYM =
+            LINKER.downcallHandle(LINKER.defaultLookup().find("dlsym").orElseThrow(), SIX_LONGS);
 
     private Native() {}
 

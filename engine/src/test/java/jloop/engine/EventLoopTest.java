@@ -1,0 +1,134 @@
+package jloop.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class EventLoopTest {
+    private static final long MILLI = 1_000_000;
+
+    private final TestHost host = new TestHost();
+    private final List<String> ran = new ArrayList<>();
+
+    @AfterEach
+    void close() {
+        host.loop.close();
+    }
+
+    @Test
+    void shouldRunOnlyWhatWasReadyWhenTheIterationBegan() {
+        host.soon(() -> {
+            ran.add("first");
+            host.soon(() -> ran.add("later"));
+        });
+        host.soon(() -> ran.add("second"));
+
+        host.loop.runOnce();
+
+        assertThat(ran).containsExactly("first", "second");
+        host.loop.runOnce();
+        assertThat(ran).containsExactly("first", "second", "later");
+    }
+
+    @Test
+    void shouldFinishTheIterationInWhichItIsStopped() {
+        host.soon(host.loop::stop);
+        host.soon(() -> ran.add("after stop"));
+
+        assertThat(host.loop.run()).isTrue();
+        assertThat(ran).containsExactly("after stop");
+    }
+
+    @Test
+    void shouldRunOneIterationWithoutWaitingWhenStoppedBefore() {
+        host.loop.stop();
+
+        assertThat(host.loop.run()).isTrue();
+        assertThat(host.waits).isZero();
+    }
+
+    @Test
+    void shouldKeepTheRestWhenItIsLeft() {
+        host.soon(host.loop::leave);
+        host.soon(() -> ran.add("rest"));
+
+        assertThat(host.loop.run()).isFalse();
+        assertThat(ran).isEmpty();
+        assertThat(host.loop.ready().size()).isEqualTo(1);
+    }
+
+    @Test
+    void shouldNeverRunATimerEarlyAndWaitOnlyAsLongAsNeeded() {
+        long deadline = System.nanoTime() + 3 * MILLI / 2;
+        long[] ranAt = new long[1];
+        host.at(deadline, () -> {
+            ranAt[0] = System.nanoTime();
+            host.loop.stop();
+        });
+
+        host.loop.run();
+
+        assertThat(ranAt[0]).isGreaterThanOrEqualTo(deadline);
+        assertThat(host.waits).isPositive();
+    }
+
+    @Test
+    void shouldReleaseCancelledTimersAtTheHeadAndNotWaitForThem() {
+        long entry = host.at(System.nanoTime() + MILLI, () -> ran.add("cancelled"));
+        host.cancel(entry);
+        host.at(System.nanoTime() + 2 * MILLI, host.loop::stop);
+
+        host.loop.run();
+
+        assertThat(ran).isEmpty();
+        assertThat(host.released).isEqualTo(1);
+    }
+
+    @Test
+    void shouldSweepCancelledTimersWhenTheyAreMoreThanHalf() {
+        long far = System.nanoTime() + 3_600_000 * MILLI;
+        for (int i = 0; i < 1000; i++) {
+            long entry = host.at(far + i, () -> ran.add("far"));
+            if (i % 4 != 0) {
+                host.cancel(entry);
+            }
+        }
+        host.loop.stop();
+
+        host.loop.run();
+
+        assertThat(host.loop.timers().size()).isEqualTo(250);
+        assertThat(host.released).isEqualTo(750);
+    }
+
+    @Test
+    void shouldBeWokenByAnotherThread() throws InterruptedException {
+        host.at(System.nanoTime() + 3_600_000 * MILLI, () -> ran.add("far"));
+        Thread waker = new Thread(() -> {
+            host.loop.stop();
+            host.loop.wakeAlways();
+        });
+        host.soon(waker::start);
+
+        host.loop.run();
+        waker.join();
+
+        assertThat(ran).isEmpty();
+    }
+
+    @Test
+    void shouldRefuseToCloseWhileItRuns() {
+        host.soon(() -> {
+            assertThatThrownBy(host.loop::close).isInstanceOf(IllegalStateException.class);
+            host.loop.stop();
+        });
+
+        host.loop.run();
+    }
+}

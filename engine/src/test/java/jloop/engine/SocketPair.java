@@ -1,0 +1,70 @@
+package jloop.engine;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import jloop.engine.linux.CallState;
+import jloop.engine.linux.Files;
+import jloop.engine.linux.Native;
+import jloop.engine.linux.Sockets;
+
+/** Two connected, non-blocking Unix stream sockets. */
+final class SocketPair implements AutoCloseable {
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_STREAM_NONBLOCK = 1 | 0x800;
+
+    private static final MethodHandle socketpair = Native.function("socketpair");
+
+    final CallState state = new CallState();
+    final int ours;
+    final int theirs;
+
+    SocketPair() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment pair = arena.allocate(8, 4);
+            long result = (long)
+                    socketpair.invokeExact((long) AF_UNIX, (long) SOCK_STREAM_NONBLOCK, 0L, pair.address(), 0L, 0L);
+            if ((int) result != 0) {
+                throw new IllegalStateException("socketpair");
+            }
+            ours = pair.get(ValueLayout.JAVA_INT, 0);
+            theirs = pair.get(ValueLayout.JAVA_INT, 4);
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    /** Sends {@code bytes} from the peer. */
+    void send(byte[] bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            long sent = Sockets.send(
+                    state,
+                    theirs,
+                    arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes).address(),
+                    bytes.length);
+            if (sent != bytes.length) {
+                throw new IllegalStateException("sent " + sent + " of " + bytes.length + " bytes");
+            }
+        }
+    }
+
+    /** What the peer can read now, at most {@code limit} bytes. */
+    byte[] receive(int limit) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(limit);
+            long count = Sockets.recv(state, theirs, buffer.address(), limit);
+            return count <= 0 ? new byte[0] : buffer.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    void closeTheirs() {
+        Files.close(state, theirs);
+    }
+
+    @Override
+    public void close() {
+        Files.close(state, ours);
+        Files.close(state, theirs);
+    }
+}

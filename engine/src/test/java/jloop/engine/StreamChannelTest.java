@@ -1,0 +1,185 @@
+package jloop.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class StreamChannelTest {
+    private final TestHost host = new TestHost();
+    private final SocketPair pair = new SocketPair();
+    private final Arena arena = Arena.ofConfined();
+    private final Recorder channel = new Recorder(host.loop, pair.ours);
+
+    @AfterEach
+    void close() {
+        channel.detach();
+        host.loop.close();
+        pair.close();
+        arena.close();
+    }
+
+    @Test
+    void shouldTellWhatWasReadAndTheEndOfTheFile() {
+        channel.startReading();
+        pair.send("hello".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        host.loop.runOnce();
+        pair.closeTheirs();
+        host.loop.runOnce();
+
+        assertThat(channel.read.toString(java.nio.charset.StandardCharsets.US_ASCII))
+                .isEqualTo("hello");
+        assertThat(channel.events).containsExactly("end of file");
+    }
+
+    @Test
+    void shouldReadNothingWhilePausedAndAllOfItAfterwards() {
+        channel.startReading();
+        channel.stopReading();
+        pair.send(new byte[100]);
+        host.loop.stop();
+        host.loop.run();
+        assertThat(channel.read.size()).isZero();
+
+        channel.startReading();
+        host.loop.runOnce();
+        assertThat(channel.read.size()).isEqualTo(100);
+    }
+
+    @Test
+    void shouldNotTellAnEventOfAChannelThatWasDetachedInTheSameIteration() {
+        channel.startReading();
+        pair.send(new byte[1]);
+        host.soon(channel::detach);
+
+        host.loop.runOnce();
+
+        assertThat(channel.read.size()).isZero();
+    }
+
+    @Test
+    void shouldSendWhatOneCallbackWroteWhenItHasReturned() {
+        host.soon(() -> {
+            write(channel, "one ".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 1);
+            write(channel, "two".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 2);
+            assertThat(pair.receive(100)).isEmpty();
+            host.loop.stop();
+        });
+
+        host.loop.run();
+
+        assertThat(pair.receive(100)).asString().isEqualTo("one two");
+        assertThat(channel.released).containsExactly(1L, 2L);
+    }
+
+    @Test
+    void shouldSendAtOnceOutsideOfTheLoop() {
+        write(channel, new byte[10], 1);
+
+        assertThat(pair.receive(100)).hasSize(10);
+        assertThat(channel.released).containsExactly(1L);
+    }
+
+    @Test
+    void shouldSendEveryByteInOrderToASlowReader() {
+        byte[] sent = new byte[3_000_000];
+        new Random(5).nextBytes(sent);
+        for (int i = 0; i < sent.length; i += 30_000) {
+            write(channel, java.util.Arrays.copyOfRange(sent, i, i + 30_000), i);
+        }
+        assertThat(channel.events).contains("above high water");
+
+        ByteArrayOutputStream received = new ByteArrayOutputStream();
+        while (received.size() < sent.length) {
+            received.writeBytes(pair.receive(70_000));
+            host.loop.stop();
+            host.loop.run();
+        }
+
+        assertThat(received.toByteArray()).isEqualTo(sent);
+        assertThat(channel.released).hasSize(100);
+        assertThat(channel.queuedBytes()).isZero();
+        assertThat(channel.events).endsWith("drained");
+    }
+
+    @Test
+    void shouldDropUnsentBytesAndReleaseTheirOwners() {
+        write(channel, new byte[10_000_000], 1);
+        assertThat(channel.hasQueued()).isTrue();
+
+        channel.discardQueue();
+
+        assertThat(channel.released).containsExactly(1L);
+        assertThat(channel.queuedBytes()).isZero();
+    }
+
+    @Test
+    void shouldTellAFailedWriteOnceAndReleaseWhatIsQueued() {
+        pair.closeTheirs();
+
+        write(channel, new byte[10], 1);
+
+        assertThat(channel.events).containsExactly("write failed 32"); // EPIPE
+        assertThat(channel.released).containsExactly(1L);
+    }
+
+    private void write(StreamChannel target, byte[] bytes, long owner) {
+        MemorySegment segment = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
+        target.write(segment.address(), bytes.length, owner);
+    }
+
+    private static final class Recorder extends StreamChannel {
+        final ByteArrayOutputStream read = new ByteArrayOutputStream();
+        final List<String> events = new ArrayList<>();
+        final List<Long> released = new ArrayList<>();
+
+        Recorder(EventLoop loop, int fd) {
+            super(loop, fd);
+        }
+
+        @Override
+        protected void received(long address, long count) {
+            read.writeBytes(MemorySegment.ofAddress(address).reinterpret(count).toArray(ValueLayout.JAVA_BYTE));
+        }
+
+        @Override
+        protected void endOfFile() {
+            events.add("end of file");
+            stopReading();
+        }
+
+        @Override
+        protected void readFailed(int errno) {
+            events.add("read failed " + errno);
+        }
+
+        @Override
+        protected void writeFailed(int errno) {
+            events.add("write failed " + errno);
+        }
+
+        @Override
+        protected void aboveHighWater() {
+            events.add("above high water");
+        }
+
+        @Override
+        protected void drained() {
+            events.add("drained");
+        }
+
+        @Override
+        protected void releaseOwner(long owner) {
+            released.add(owner);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package jloop.engine;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** A host whose entries are Java tasks, numbered by twos: the low bit is the loop's. */
+final class TestHost implements LoopHost {
+    private final List<Runnable> tasks = new ArrayList<>();
+    private final Set<Long> cancelled = new HashSet<>();
+    final EventLoop loop = new EventLoop(this);
+    int waits;
+    int released;
+    boolean leaveWhenInterrupted;
+
+    long entry(Runnable task) {
+        tasks.add(task);
+        return 2L * (tasks.size() - 1);
+    }
+
+    void soon(Runnable task) {
+        loop.ready().add(entry(task));
+    }
+
+    long at(long deadlineNanos, Runnable task) {
+        long entry = entry(task);
+        loop.timers().add(deadlineNanos, entry);
+        return entry;
+    }
+
+    void cancel(long entry) {
+        cancelled.add(entry);
+        loop.timerCancelled();
+    }
+
+    @Override
+    public void run(long entry) {
+        tasks.get((int) entry / 2).run();
+    }
+
+    @Override
+    public boolean isCancelled(long entry) {
+        return cancelled.contains(entry);
+    }
+
+    @Override
+    public void release(long entry) {
+        released++;
+    }
+
+    @Override
+    public void due(long entry) {}
+
+    @Override
+    public void beforeWait() {
+        waits++;
+    }
+
+    @Override
+    public void afterWait() {}
+
+    @Override
+    public boolean interrupted() {
+        return !leaveWhenInterrupted;
+    }
+}
