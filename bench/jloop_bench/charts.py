@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jloop_bench import loops
@@ -19,6 +20,7 @@ BAR_HEIGHT = 0.26  # inches
 SUBJECT_COLOR = "#c8324b"
 OTHER_COLOR = "#9fb0c3"
 BOUND_COLOR = "#e3e7ec"
+TITLE_WIDTH = 46  # characters per panel
 TEXT_COLOR = "#20262e"
 
 
@@ -39,10 +41,26 @@ CHARTS = (
     Chart(
         "callbacks",
         "Callbacks scheduled and run per second (longer is better)",
-        ("call_soon", "call_soon_args", "call_soon_kept", "threadsafe_own", "threadsafe_other", "ready_chain"),
+        (
+            "call_soon",
+            "call_soon_args",
+            "call_soon_kept",
+            "call_soon_few",
+            "threadsafe_own",
+            "threadsafe_other",
+            "ready_chain",
+        ),
     ),
-    Chart("timers", "Timers per second (longer is better)", ("timer_cancel", "timer_due", "timer_zero", "timer_chain", "timer_heap")),
-    Chart("tasks", "Tasks, futures and threads per second (longer is better)", ("task_step", "future_wakeup", "gather", "executor", "getaddrinfo")),
+    Chart(
+        "timers",
+        "Timers per second (longer is better)",
+        ("timer_cancel", "timer_due", "timer_zero", "timer_chain", "timer_heap"),
+    ),
+    Chart(
+        "tasks",
+        "Tasks, futures and threads per second (longer is better)",
+        ("task_step", "future_wakeup", "gather", "executor", "getaddrinfo", "ready_chain"),
+    ),
     Chart("echo-1k", "TCP echo of 1 KiB: server CPU per request (shorter is better)", _flavors("tcp", "1k")),
     Chart("echo-100k", "TCP echo of 100 KiB: server CPU per request (shorter is better)", _flavors("tcp", "100k")),
     Chart("unix-1k", "Unix socket echo of 1 KiB: server CPU per request (shorter is better)", _flavors("unix", "1k")),
@@ -72,13 +90,24 @@ CHARTS = (
     Chart("connections", "Short connections: CPU for accept, echo, close (shorter is better)", ("connect",)),
     Chart("spawn", "Child processes per second (longer is better)", ("spawn", "spawn_large")),
     Chart("start", "First callback after the start of the interpreter (shorter is better)", ("start", "start-cold")),
-    Chart("memory", "Resident memory: idle, and after load (shorter is better)", ("memory", "tcp-proto-1k", "fastapi"), "rss_mib"),
+    Chart(
+        "memory",
+        "Resident memory: idle, and after load (shorter is better)",
+        ("memory", "tcp-proto-1k", "fastapi"),
+        "rss_mib",
+    ),
     Chart("idle", "Each of 10,000 idle connections: resident memory (shorter is better)", ("idle-10k",)),
-    Chart("idle-open", "10,000 connections: time until all are open (shorter is better)", ("idle-10k",), "open_seconds"),
+    Chart(
+        "idle-open", "10,000 connections: time until all are open (shorter is better)", ("idle-10k",), "open_seconds"
+    ),
     Chart(
         "uvloop-own",
         "uvloop's own echo benchmark, TCP: requests per second (longer is better)",
-        tuple(f"uvloop-own-tcp-{flavor}-{size}k" for size in (1, 10, 100) for flavor in ("proto", "buffered", "streams", "sockets")),
+        tuple(
+            f"uvloop-own-tcp-{flavor}-{size}k"
+            for size in (1, 10, 100)
+            for flavor in ("proto", "buffered", "streams", "sockets")
+        ),
     ),
 )
 
@@ -94,7 +123,7 @@ def write_all(results: Results, directory: Path, suffix: str = "") -> list[Path]
     paths = []
     for chart in CHARTS:
         modes = [results.modes[name] for name in chart.modes if name in results.modes]
-        panels = [panel for mode in modes if (panel := _panel(results, mode, chart.key))]
+        panels = _align([panel for mode in modes if (panel := _panel(results, mode, chart.key))], results.loops)
         if panels:
             path = directory / f"{chart.name}{suffix}.svg"
             _draw(chart.title, results.environment.get("python", ""), panels, path)
@@ -124,9 +153,23 @@ def _panel(results: Results, mode: ModeInfo, key: str) -> _Panel | None:
     for name in results.loops:
         summary = results.summary(mode.name, name, figure.key)
         if summary:
-            scaled = [value / figure.scale for value in summary[:3]]
-            bars.append(_Bar(name, *scaled, shown(summary.median, figure, unit=False)))
+            value, low, high = summary.median / figure.scale, summary.low / figure.scale, summary.high / figure.scale
+            bars.append(_Bar(name, value, low, high, shown(summary.median, figure, unit=False)))
     return _Panel(f"{mode.title} ({figure.unit})", bars) if bars else None
+
+
+def _align(panels: list[_Panel], order: list[str]) -> list[_Panel]:
+    """The same loops in every panel, so that one finds them by place; bounds only where they were measured."""
+    measured = {bar.name for panel in panels for bar in panel.bars}
+    names = [name for name in order if name in measured]
+    aligned = []
+    for panel in panels:
+        bars = {bar.name: bar for bar in panel.bars}
+        for name in names:
+            if name not in bars and not loops.is_bound(name):
+                bars[name] = _Bar(name, 0.0, 0.0, 0.0, "–")
+        aligned.append(_Panel(panel.title, [bars[name] for name in names if name in bars]))
+    return aligned
 
 
 def _draw(title: str, subtitle: str, panels: list[_Panel], path: Path) -> None:
@@ -142,9 +185,10 @@ def _draw(title: str, subtitle: str, panels: list[_Panel], path: Path) -> None:
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * PANEL_WIDTH, height), squeeze=False, layout="constrained"
     )
-    figure.suptitle(f"{title}\n{subtitle}", fontsize=11, x=0.01, ha="left")
+    lines = [*textwrap.wrap(title, columns * TITLE_WIDTH), subtitle]
+    figure.suptitle("\n".join(lines), fontsize=11, x=0.01, ha="left")
     cells = [axis for row in axes for axis in row]
-    for axis, panel in zip(cells, panels):
+    for axis, panel in zip(cells, panels, strict=False):
         _draw_panel(axis, panel)
     for axis in cells[len(panels) :]:
         axis.set_visible(False)
@@ -173,7 +217,4 @@ def _draw_panel(axis: Any, panel: _Panel) -> None:
 def _color(name: str) -> str:
     if name == "jloop":
         return SUBJECT_COLOR
-    try:
-        return BOUND_COLOR if loops.find(name).bound else OTHER_COLOR
-    except KeyError:
-        return OTHER_COLOR
+    return BOUND_COLOR if loops.is_bound(name) else OTHER_COLOR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str], cores: frozenset[int], env: Mapping[str, str] | None = None) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
         self._buffer = b""
         self._process = subprocess.Popen(
             command,
@@ -94,6 +95,31 @@ class Child:
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode(errors="replace")
+
+    def answer(self, timeout: float) -> dict[str, Any]:
+        """The next line of standard output, which must be a JSON object. Raises ChildFailed if it is not."""
+        line = self.line(timeout)
+        try:
+            found = json.loads(line)
+        except ValueError:
+            rest = " ".join(line for _ in range(20) if (line := self._line_at_hand().strip(" #")))
+            raise ChildFailed(f"printed {line[:80]!r} {rest[:400]}") from None
+        if not isinstance(found, dict):
+            raise ChildFailed(f"printed {line[:80]!r}")
+        return found
+
+    def _line_at_hand(self) -> str:
+        """The next line if it comes at once, else nothing."""
+        try:
+            return self.line(0.2)
+        except ChildFailed:
+            return ""
+
+    def check(self) -> None:
+        """Raises ChildFailed if the child has ended."""
+        status = self._process.poll()
+        if status is not None:
+            raise ChildFailed(self._last_words(f"ended with status {status}"))
 
     def wait(self, timeout: float) -> None:
         """Until the child has ended by itself, at most `timeout` seconds. Raises ChildFailed if it does not, or badly."""

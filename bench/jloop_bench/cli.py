@@ -12,12 +12,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jloop_bench import bounds, charts, java, loops, machine, modes, report, runner, targets
+from jloop_bench import bounds, charts, java, loops, machine, modes, publish, report, runner, targets
 from jloop_bench.modes.base import PACKAGE_ROOT
 from jloop_bench.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# In a checkout beside the sources, where it is ignored by git; elsewhere in the current folder.
+_OUTPUT = "bench/results" if Path("bench/jloop_bench").is_dir() else "bench-results"
 
 CORE_MODES = (
     "call_soon",
@@ -30,21 +33,25 @@ CORE_MODES = (
     "memory",
 )
 
+COMMANDS = ("run", "core", "report", "publish")
+
 EPILOG = """\
 Modes and groups are chosen by name, with shell wildcards: --modes 'tcp-*-1k' http call_soon.
 A loop that is not in the list is given as MODULE:FACTORY.
 `core` runs the few modes that tell whether the core is fast, and holds them against their floors.
-`report FILE` writes tables and charts again from a results file.
+`report FILE` writes tables and charts again from a results file; `publish FILE` puts them into docs/performance.md.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = words.pop(0) if words and words[0] in ("run", "core", "report") else "run"
+    command = words.pop(0) if words and words[0] in COMMANDS else "run"
     try:
+        if command == "publish":
+            return _publish(words)
         return _report(words) if command == "report" else _measure(words, core=command == "core")
-    except (KeyError, java.NotFound, FileNotFoundError) as error:
+    except (KeyError, ValueError, java.NotFound, FileNotFoundError) as error:
         print(error.args[0] if isinstance(error, KeyError) else error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -102,9 +109,11 @@ def _parser(core: bool) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3 if core else 5, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=2.0, help="measured per sample; default: %(default)s")
     parser.add_argument("--warmup", type=float, default=1.5, help="seconds before each; default: %(default)s")
-    parser.add_argument("--python", metavar="EXE", default=sys.executable, help="interpreter of the processes under test")
+    parser.add_argument(
+        "--python", metavar="EXE", default=sys.executable, help="interpreter of the processes under test"
+    )
     parser.add_argument("--quick", action="store_true", help="two short rounds: does it work, and about how fast")
-    parser.add_argument("--output", metavar="DIR", default="bench-results", help="default: %(default)s")
+    parser.add_argument("--output", metavar="DIR", default=_OUTPUT, help="default: %(default)s")
     parser.add_argument("--list", action="store_true", help="list modes and loops, and end")
     return parser
 
@@ -170,4 +179,14 @@ def _report(words: Sequence[str]) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     _write(Results.read(options.file), directory)
     print(directory / "report.md")
+    return 0
+
+
+def _publish(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="jloop bench publish", description=publish.__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--docs", type=Path, metavar="DIR", default=Path("docs"), help="default: %(default)s")
+    options = parser.parse_args(words)
+    for path in publish.publish(Results.read(options.file), options.docs):
+        print(path)
     return 0

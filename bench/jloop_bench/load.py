@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from jloop_bench import java
@@ -51,7 +50,7 @@ class Load:
 
     def _ask(self, verb: str, timeout: float, options: dict[str, object]) -> dict[str, str]:
         self._child.tell(" ".join([verb, *(f"{name}={value}" for name, value in options.items())]))
-        result: dict[str, str] = json.loads(self._child.line(timeout))
+        result: dict[str, str] = self._child.answer(timeout)
         if "error" in result:
             raise ChildFailed(result["error"])
         self.used = True

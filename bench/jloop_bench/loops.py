@@ -52,8 +52,20 @@ def find(name: str) -> LoopSpec:
             return loop
     module, colon, factory = name.partition(":")
     if not colon:
-        raise KeyError(f"no loop {name!r}; there are {', '.join(loop.name for loop in LOOPS + BOUNDS)}, or MODULE:FACTORY")
+        raise KeyError(
+            f"no loop {name!r}; there are {', '.join(loop.name for loop in LOOPS + BOUNDS)}, or MODULE:FACTORY"
+        )
     return LoopSpec(name, f"from {module} import {factory} as new_event_loop")
+
+
+def is_bound(name: str) -> bool:
+    """Whether `name` is that of a bound."""
+    return any(bound.name == name for bound in BOUNDS)
+
+
+def is_rival(name: str) -> bool:
+    """Whether `name` is that of a loop which jloop is compared with."""
+    return any(loop.name == name and loop.rival for loop in LOOPS)
 
 
 def installed(packages: Iterable[str]) -> tuple[LoopSpec, ...]:

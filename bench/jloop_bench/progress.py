@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -53,6 +54,8 @@ class Progress:
 
 def shown(value: float, figure: Figure, unit: bool = True) -> str:
     """A value as people read it: three digits, in the figure's unit."""
+    if math.isnan(value):
+        return "fails"
     scaled = value / figure.scale
     text = f"{scaled:,.0f}" if abs(scaled) >= 100 else f"{scaled:.1f}" if abs(scaled) >= 10 else f"{scaled:.2f}"
     return f"{text} {figure.unit}" if unit else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from jloop_bench import loops, targets
@@ -82,14 +83,14 @@ def group_tables(results: Results, modes: Sequence[ModeInfo]) -> str:
     note = "median of the rounds ± half their range; **best**"
     limited = any(results.load_was_limit(mode.name, name) for mode in modes for name in names)
     if limited:
-        note += f"; {LIMITED} the load generator was the limit: the server could do more, its cost per request is as told"
+        note += f"; {LIMITED} the load generator was the limit, the server could answer more"
     return table([what or " ", *names], rows) + f"\n{note[0].upper()}{note[1:]}.\n"
 
 
 def _cells(results: Results, mode: str, figure: Figure, names: Sequence[str]) -> list[str]:
     """One cell per loop, the best one bold; bounds do not compete."""
     summaries = {name: results.summary(mode, name, figure.key) for name in names}
-    competing = [s.median for name, s in summaries.items() if s and not _is_bound(name)]
+    competing = [s.median for name, s in summaries.items() if s and not loops.is_bound(name)]
     best = (min if figure.lower_is_better else max)(competing, default=None)
     cells = []
     for name, summary in summaries.items():
@@ -97,7 +98,7 @@ def _cells(results: Results, mode: str, figure: Figure, names: Sequence[str]) ->
             cells.append("fails" if name in results.failures.get(mode, {}) else "–")
             continue
         text = shown(summary.median, figure, unit=False)
-        if summary.median == best and not _is_bound(name):
+        if summary.median == best and not loops.is_bound(name):
             text = f"**{text}**"
         mark = LIMITED if results.load_was_limit(mode, name) else ""
         cells.append(f"{text}{mark} ±{summary.spread * 50:.0f}%")
@@ -111,7 +112,8 @@ def detail(results: Results, mode: ModeInfo) -> str:
     for name in _taking_part(results, [mode]):
         summaries = [(figure, results.summary(mode.name, name, figure.key)) for figure in mode.figures]
         rows.append([name, *(shown(s.median, figure, unit=False) if s else "–" for figure, s in summaries)])
-    return f"<details><summary>{mode.title}: everything measured (medians)</summary>\n\n{table(head, rows)}\n</details>\n"
+    summary = f"{mode.title}: everything measured (medians)"
+    return f"<details><summary>{summary}</summary>\n\n{table(head, rows)}\n</details>\n"
 
 
 def targets_section(results: Results, wanted: tuple[targets.Target, ...], title: str) -> str:
@@ -131,13 +133,31 @@ def targets_section(results: Results, wanted: tuple[targets.Target, ...], title:
                 shown(verdict.value, figure),
                 f"{'≤' if figure.lower_is_better else '≥'} {shown(verdict.limit, figure)}",
                 base,
-                f"{verdict.value / verdict.limit:.2f}",
+                f"{verdict.value / verdict.limit:.2f}" if verdict.value > 0 else "–",
                 "met" if verdict.met else "**missed**",
             ]
         )
     met = sum(verdict.met for verdict in verdicts)
     head = ["", "jloop", "limit", "from", "jloop / limit", ""]
     return f"## {title}\n\n{met} of {len(verdicts)} met.\n\n{table(head, rows)}"
+
+
+def behind(results: Results) -> str:
+    """Where jloop is not the best, worst first: the main figure of every mode against the best rival's."""
+    rows = []
+    for mode in results.modes.values():
+        verdicts = targets.judge(results, (targets.Target(mode.name, mode.main.key),))
+        for verdict in verdicts:
+            if math.isnan(verdict.value):
+                continue  # told under "Not measured"
+            ratio = verdict.value / verdict.limit if mode.main.lower_is_better else verdict.limit / verdict.value
+            if not verdict.met:
+                value, limit = shown(verdict.value, mode.main), shown(verdict.limit, mode.main)
+                rows.append((ratio, [mode.title, value, f"{limit} ({verdict.reference})", f"{ratio:.2f}"]))
+    if not rows:
+        return "jloop is nowhere behind.\n"
+    rows.sort(key=lambda row: -row[0])
+    return table(["", "jloop", "best rival", "times worse"], [row for _, row in rows])
 
 
 def failures(results: Results) -> str:
@@ -161,10 +181,3 @@ def _taking_part(results: Results, modes: Iterable[ModeInfo]) -> list[str]:
             for mode in modes
         )
     ]
-
-
-def _is_bound(name: str) -> bool:
-    try:
-        return bool(loops.find(name).bound)
-    except KeyError:
-        return False

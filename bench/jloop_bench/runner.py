@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 NAME_WIDTH = 18
 
 
-def run(modes: Sequence[Mode], loops: Sequence[LoopSpec], rounds: int, setup: Setup, results: Results, path: Path) -> None:
+def run(
+    modes: Sequence[Mode], loops: Sequence[LoopSpec], rounds: int, setup: Setup, results: Results, path: Path
+) -> None:
     """Measure every mode: in each round every loop once, each round beginning with another loop.
 
     What one moment does to the machine so hits all loops alike. A loop that fails twice in a row is left out of that

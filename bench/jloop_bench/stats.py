@@ -15,7 +15,7 @@ class Summary(NamedTuple):
     median: float
     low: float
     high: float
-    count: int
+    rounds: int
 
     @property
     def spread(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from jloop_bench import loops
@@ -29,7 +30,10 @@ class Target(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A target held against results: `value`, `limit`, the `reference` it came from and whether it is `met`."""
+    """A target held against results: `value`, `limit`, the `reference` it came from and whether it is `met`.
+
+    `value` is NaN where jloop failed, and so not met.
+    """
 
     target: Target
     figure: Figure
@@ -41,14 +45,28 @@ class Verdict(NamedTuple):
 
 
 _ECHO_PROTO = tuple(f"{transport}-{flavor}-1k" for transport in ("tcp", "unix") for flavor in ("proto", "buffered"))
-_LARGE = tuple(f"{transport}-{flavor}-100k" for transport in ("tcp", "unix") for flavor in ("proto", "buffered", "streams", "sock"))
-_HTTP = ("httptools-1k", "httptools-10k", "httptools-100k", "uvicorn", "fastapi", "aiohttp-server", "aiohttp-client", "websockets")
+_LARGE = tuple(
+    f"{transport}-{flavor}-100k" for transport in ("tcp", "unix") for flavor in ("proto", "buffered", "streams", "sock")
+)
+_HTTP = (
+    "httptools-1k",
+    "httptools-10k",
+    "httptools-100k",
+    "uvicorn",
+    "fastapi",
+    "aiohttp-server",
+    "aiohttp-client",
+    "websockets",
+)
 _REQUESTS = (*_ECHO_PROTO, "tcp-streams-1k", "tcp-sock-1k", "udp-64", "udp-1k", "tls-proto-1k", "connect", *_HTTP)
 
 TARGETS = (
-    *(Target(mode, "best", BEST, 1.2) for mode in ("call_soon", "call_soon_args", "call_soon_kept")),
+    *(Target(mode, "best", BEST, 1.2) for mode in ("call_soon", "call_soon_few", "call_soon_args", "call_soon_kept")),
     *(Target(mode, "best") for mode in ("threadsafe_own", "threadsafe_other")),
-    *(Target(mode, "best", BEST, 1.1) for mode in ("timer_cancel", "timer_due", "timer_zero", "timer_chain", "timer_heap")),
+    *(
+        Target(mode, "best", BEST, 1.1)
+        for mode in ("timer_cancel", "timer_due", "timer_zero", "timer_chain", "timer_heap")
+    ),
     *(Target(mode, "best") for mode in ("task_step", "future_wakeup", "gather", "ready_chain")),
     *(Target(mode, "best") for mode in ("executor", "getaddrinfo", "connect_both", "spawn", "spawn_large")),
     *(Target(mode, "cpu_us") for mode in _ECHO_PROTO),
@@ -82,7 +100,8 @@ def judge(results: Results, targets: tuple[Target, ...] = TARGETS) -> list[Verdi
     for target in targets:
         mode = results.modes.get(target.mode)
         mine = results.summary(target.mode, SUBJECT, target.key)
-        if mode is None or mine is None:
+        failed = SUBJECT in results.failures.get(target.mode, {})
+        if mode is None or (mine is None and not failed):
             continue
         figure = next(figure for figure in mode.figures if figure.key == target.key)
         reference, base = "", 0.0
@@ -92,8 +111,9 @@ def judge(results: Results, targets: tuple[Target, ...] = TARGETS) -> list[Verdi
                 continue
             reference, base = found
         limit = target.factor * base + target.plus
-        met = mine.median <= limit if figure.lower_is_better else mine.median >= limit
-        verdicts.append(Verdict(target, figure, mode.title, mine.median, limit, reference, met))
+        value = math.nan if mine is None else mine.median
+        met = value <= limit if figure.lower_is_better else value >= limit
+        verdicts.append(Verdict(target, figure, mode.title, value, limit, reference, met))
     return verdicts
 
 
@@ -101,16 +121,9 @@ def _reference(results: Results, target: Target, figure: Figure) -> tuple[str, f
     """The loop to compare with and its median; None if it was not measured."""
     names = [target.reference]
     if target.reference == BEST:
-        names = [name for name in results.loops if name != SUBJECT and _is_rival(name)]
+        names = [name for name in results.loops if name != SUBJECT and loops.is_rival(name)]
     found = [(summary.median, name) for name in names if (summary := results.summary(target.mode, name, target.key))]
     if not found:
         return None
     value, name = min(found) if figure.lower_is_better else max(found)
     return name, value
-
-
-def _is_rival(name: str) -> bool:
-    try:
-        return loops.find(name).rival
-    except KeyError:
-        return False

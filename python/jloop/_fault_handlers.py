@@ -1,21 +1,18 @@
 """Lets `faulthandler` and HotSpot live in one process.
 
-Both want SIGSEGV and its like, HotSpot for its ordinary work. Whenever `faulthandler` is switched on or off, HotSpot's
-handlers are put back afterwards; a real crash still prints the Python traceback, because HotSpot ends the process by
-`abort()` and SIGABRT stays with `faulthandler`.
+Both want SIGSEGV and its like, HotSpot for its ordinary work: it must come first. So whenever `faulthandler` is
+switched on or off, HotSpot's handlers are put back. A real crash prints the Python traceback all the same: HotSpot
+calls the handlers it found when it started, and where `faulthandler` was switched on later, it gets the SIGABRT by
+which HotSpot ends the process.
 """
 
 import faulthandler
 import functools
-import signal
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# the signals by which HotSpot learns of null pointers, safepoints and divisions by zero
-FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP})
 
 
 def guard(restore: Callable[[], None]) -> None:

@@ -62,6 +62,7 @@ def start() -> None:
         jvm = find_jvm()
         _prove_user_options(jvm)
         arguments = options(jvm)
+        _load_chaining(jvm)
         with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES):
             machine = _Machine(jvm, arguments)
         _machine = machine
@@ -242,6 +243,9 @@ class _Sigaction(ctypes.Structure):
         return self.handler, self.mask[0], self.flags & ~_SA_RESTORER
 
 
+# the signals by which HotSpot learns of null pointers, safepoints and divisions by zero
+_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP})
+
 _SA_RESTORER = 0x04000000  # asm/signal.h of x86-64; the C library adds it
 
 _libc = ctypes.PyDLL(None)
@@ -251,6 +255,9 @@ _libc.unsetenv.argtypes = (c_char_p,)
 
 # HotSpot's handlers for faults: signal number, handler's address, its sigaction, room to read the current one
 _hotspot_handlers: list[tuple[int, int | None, _Sigaction, _Sigaction]] = []
+
+# The runtime's libjsig: it holds the handlers that HotSpot calls for faults that are not its own. None: there is none.
+_chaining: "ctypes.PyDLL | None" = None
 
 
 def restore_signal_handlers() -> None:
@@ -266,6 +273,9 @@ def restore_signal_handlers() -> None:
         sigaction(number, None, current)
         if current.handler != address:
             sigaction(number, wanted, None)
+            # What HotSpot chained to so far may have been switched off, and what is switched on now comes back to
+            # HotSpot: with either as its end a real crash would go round for ever. So HotSpot ends it, by abort().
+            _chain(number, _Sigaction())
 
 
 @contextmanager
@@ -277,10 +287,35 @@ def _only_fault_handlers_change() -> Iterator[None]:
         current = _sigaction(number)
         if current.same(saved):
             continue
-        if number in _fault_handlers.FAULTS:
+        if number in _FAULTS:
             _hotspot_handlers.append((number, current.handler, current, _Sigaction()))
+            _register_for_chaining(number, current)
+            _chain(number, saved)
         else:
             _libc.sigaction(number, saved, None)
+
+
+def _load_chaining(jvm: JVM) -> None:
+    """Load libjsig, which HotSpot looks for among the global symbols when it starts."""
+    global _chaining
+    path = os.path.join(os.path.dirname(jvm.libjvm), "libjsig.so")
+    if os.path.exists(path):
+        _chaining = ctypes.PyDLL(path, mode=ctypes.RTLD_GLOBAL)
+        _chaining.sigaction.argtypes = _libc.sigaction.argtypes
+
+
+def _register_for_chaining(number: int, hotspots: _Sigaction) -> None:
+    """Tell libjsig that this signal is HotSpot's, as it learns it where it is preloaded."""
+    if _chaining is not None:
+        _chaining.JVM_begin_signal_setting()
+        _chaining.sigaction(number, hotspots, None)
+        _chaining.JVM_end_signal_setting()
+
+
+def _chain(number: int, action: _Sigaction) -> None:
+    """Let HotSpot call this handler for faults that are not its own."""
+    if _chaining is not None:
+        _chaining.sigaction(number, action, None)
 
 
 def _sigaction(number: int) -> _Sigaction:

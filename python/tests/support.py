@@ -70,8 +70,9 @@ def open_descriptors() -> dict[int, str]:
 
 
 async def settle() -> None:
-    """Cancel every other task, end generators and the executor, and let closed transports say so."""
+    """Cancel what other tasks are left, end generators and the executor, and let closed transports say so."""
     loop = asyncio.get_running_loop()
+    await iterations(10)
     others = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     for task in others:
         task.cancel()

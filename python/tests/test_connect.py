@@ -269,11 +269,14 @@ class TestGivenSocket:
             gc.collect()
             assert reference() is None
 
-    async def test_one_that_a_transport_uses_is_refused(self, loop: Loop) -> None:
+    async def test_one_that_a_transport_uses_is_refused(self, loop: Loop, loop_name: str) -> None:
+        if loop_name == "asyncio" and sys.version_info < (3, 12):
+            pytest.skip("asyncio looks at this from 3.12 on")
+
         left, right = tcp_socketpair()
         with right:
             _, protocol = await loop.create_connection(Recorder, sock=left)
-            with pytest.raises(RuntimeError, match=r"File descriptor \d+ is used by transport"):
+            with pytest.raises(RuntimeError, match=r"File descriptor .* is used by transport"):
                 await loop.create_connection(Recorder, sock=left)
             await end(protocol)
 

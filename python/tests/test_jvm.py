@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import spec_from_file_location
@@ -211,13 +212,13 @@ class TestStarting:
         ended = run_script(
             "jloop",
             """
-            from jloop import _fault_handlers, _jvm
+            from jloop import _jvm
             for number in (signal.SIGUSR2, signal.SIGXFSZ, signal.SIGTERM):
                 signal.signal(number, lambda *_: None)
             before = {number: _jvm._sigaction(number) for number in signal.valid_signals()}
             new_event_loop().close()
             changed = {number for number in before if not _jvm._sigaction(number).same(before[number])}
-            assert changed <= _fault_handlers.FAULTS, changed
+            assert changed <= _jvm._FAULTS, changed
             assert signal.SIGSEGV in changed
             assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
             """,
@@ -244,6 +245,42 @@ class TestStarting:
             """,
         )
         assert ended.returncode == 0, ended.stderr
+
+    @pytest.mark.parametrize(
+        ("steps", "status", "words"),
+        [
+            ("loop", signal.SIGABRT, None),
+            ("enable loop", signal.SIGSEGV, "Segmentation fault"),
+            ("enable loop enable", signal.SIGSEGV, "Segmentation fault"),
+            ("loop enable", signal.SIGABRT, "Aborted"),
+            ("enable loop disable loop enable", signal.SIGABRT, "Aborted"),
+            # HotSpot must not hand the crash to a faulthandler that is off: it would go round for ever
+            ("enable loop disable", signal.SIGABRT, None),
+            ("loop enable disable", signal.SIGABRT, None),
+        ],
+    )
+    def test_a_real_crash_ends_the_process_with_pythons_traceback(
+        self, steps: str, status: signal.Signals, words: str | None, tmp_path: Path
+    ) -> None:
+        ended = run_script(
+            "jloop",
+            f"""
+            import ctypes, faulthandler
+            for step in {steps.split()}:
+                if step == "loop":
+                    jloop.run(asyncio.sleep(0))
+                else:
+                    getattr(faulthandler, step)()
+            ctypes.string_at(8)
+            """,
+            cwd=tmp_path,
+        )
+        assert ended.returncode == -status
+        if words is None:
+            assert ended.stderr == ""
+        else:
+            assert ended.stderr.startswith(f"Fatal Python error: {words}\n")
+            assert ended.stderr.count("in string_at") == 1
 
     def test_a_forked_child_knows(self) -> None:
         ended = run_script(

@@ -56,7 +56,7 @@ def serve_echo(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.AbstractServer,
     return server, server.sockets[0].getsockname()[1]
 
 
-@benchmark("ready_chain", "network", "Chain of callbacks beside 250 idle connections", "callback", 1e6)
+@benchmark("ready_chain", "network", "Chain of callbacks beside 250 idle connections", "callbacks", 1e6)
 def ready_chain(loop: asyncio.AbstractEventLoop) -> Batch:
     """Each callback schedules the next one, so each costs a turn of the loop, which must look at 250 connections."""
     server, port = serve_echo(loop)
@@ -87,7 +87,7 @@ def ready_chain(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("getaddrinfo", "network", "getaddrinfo of a numeric address", "call", 1e3)
+@benchmark("getaddrinfo", "network", "getaddrinfo of a numeric address", "calls", 1e3)
 def getaddrinfo(loop: asyncio.AbstractEventLoop) -> Batch:
     """One after another."""
     calls = 1000
@@ -103,7 +103,7 @@ def getaddrinfo(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("connect_both", "network", "Connect, echo, close: both sides on the loop", "connection", 1e3)
+@benchmark("connect_both", "network", "Connect, echo, close: both sides on the loop", "connections", 1e3)
 def connect_both(loop: asyncio.AbstractEventLoop) -> Batch:
     """Sixteen clients at a time; each connects, gets one echo of 64 bytes and closes."""
     server, port = serve_echo(loop)

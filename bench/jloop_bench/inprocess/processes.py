@@ -33,13 +33,13 @@ def spawning(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("spawn", "processes", "Child process, from a small process", "child", 1)
+@benchmark("spawn", "processes", "Child process, from a small process", "processes", 1)
 def spawn(loop: asyncio.AbstractEventLoop) -> Batch:
     """Spawn `true` and wait for it."""
     return spawning(loop)
 
 
-@benchmark("spawn_large", "processes", "Child process, from one with 1 GiB resident", "child", 1)
+@benchmark("spawn_large", "processes", "Child process, from one with 1 GiB resident", "processes", 1)
 def spawn_large(loop: asyncio.AbstractEventLoop) -> Batch:
     """As `spawn`, with a gibibyte of written pages, which a fork has to map."""
     ballast = mmap.mmap(-1, GIBIBYTE)

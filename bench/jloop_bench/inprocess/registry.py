@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Benchmark(NamedTuple):
-    """One benchmark: `operation` says what is counted, `scale` in what number per second it is told (1, 1e3, 1e6)."""
+    """One benchmark: `operations` says what is counted, `scale` in what number per second it is told (1, 1e3, 1e6)."""
 
     name: str
     group: str
     title: str
-    operation: str
+    operations: str
     scale: float
     prepare: Prepare
 
@@ -26,11 +26,11 @@ class Benchmark(NamedTuple):
 BENCHMARKS: dict[str, Benchmark] = {}
 
 
-def benchmark(name: str, group: str, title: str, operation: str, scale: float) -> Callable[[Prepare], Prepare]:
+def benchmark(name: str, group: str, title: str, operations: str, scale: float) -> Callable[[Prepare], Prepare]:
     """Enter the decorated function as the benchmark `name`."""
 
     def enter(prepare: Prepare) -> Prepare:
-        BENCHMARKS[name] = Benchmark(name, group, title, operation, scale, prepare)
+        BENCHMARKS[name] = Benchmark(name, group, title, operations, scale, prepare)
         return prepare
 
     return enter

@@ -14,7 +14,7 @@ TASKS = 100
 STEPS = 300
 
 
-@benchmark("task_step", "tasks", "Task step: sleep(0)", "step", 1e6)
+@benchmark("task_step", "tasks", "Task step: sleep(0)", "steps", 1e6)
 def task_step(loop: asyncio.AbstractEventLoop) -> Batch:
     """A hundred tasks that yield."""
 
@@ -32,7 +32,7 @@ def task_step(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("future_wakeup", "tasks", "Future wakes its task", "wake-up", 1e6)
+@benchmark("future_wakeup", "tasks", "Future wakes its task", "wake-ups", 1e6)
 def future_wakeup(loop: asyncio.AbstractEventLoop) -> Batch:
     """A hundred tasks that each await a future, which a callback completes."""
 
@@ -52,7 +52,7 @@ def future_wakeup(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("gather", "tasks", "gather of 100 coroutines", "coroutine", 1e6)
+@benchmark("gather", "tasks", "gather of 100 coroutines", "coroutines", 1e6)
 def gather(loop: asyncio.AbstractEventLoop) -> Batch:
     """Tasks made, run and awaited."""
 
@@ -70,7 +70,7 @@ def gather(loop: asyncio.AbstractEventLoop) -> Batch:
     return batch
 
 
-@benchmark("executor", "threads", "Executor round trip", "call", 1e3)
+@benchmark("executor", "threads", "Executor round trip", "calls", 1e3)
 def executor(loop: asyncio.AbstractEventLoop) -> Batch:
     """One call after another on the default executor."""
     calls = 500

@@ -82,7 +82,7 @@ class Setup:
                 yield child, child.line(START_TIMEOUT)
             return
         with self.module("servers", json.dumps({"program": program, "loop": loop.name, **spec})) as child:
-            yield child, json.loads(child.line(START_TIMEOUT))["address"]
+            yield child, child.answer(START_TIMEOUT)["address"]
 
     @property
     def load(self) -> Load:
@@ -106,12 +106,19 @@ class Setup:
         """Paths of a self-signed certificate and its key, made the first time."""
         if self._certificate is None:
             certificate, key = str(self.directory / "cert.pem"), str(self.directory / "key.pem")
-            subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-                + ["-keyout", key, "-out", certificate],
-                check=True,
-                capture_output=True,
-            )
+            request = [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ]
+            subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
             self._certificate = certificate, key
         return self._certificate
 

@@ -21,10 +21,8 @@ def per_operation(result: dict[str, float]) -> dict[str, float]:
     operations = result.get("operations", 0)
     if not operations:
         raise ChildFailed("not one request was answered in time")
-    sample = {
-        key: result[key]
-        for key in ("rate", "p50_us", "p99_us", "p999_us", "load_share", "lost")
-        if key in result
+    sample: dict[str, float] = {
+        key: result[key] for key in ("rate", "p50_us", "p99_us", "p999_us", "load_share", "lost") if key in result
     }
     sample["cpu_us"] = result["server_cpu_seconds"] / operations * 1e6
     sample["user_us"] = result["server_user_seconds"] / operations * 1e6
@@ -143,7 +141,7 @@ class ClientMode(Mode):
             "seconds": setup.seconds,
         }
         with setup.module("clients.aiohttp_client", json.dumps(spec)) as child:
-            return per_operation(json.loads(child.line(setup.warmup + setup.seconds + STALL)))
+            return per_operation(child.answer(setup.warmup + setup.seconds + STALL))
 
 
 def kib(size: int) -> str:
@@ -187,7 +185,9 @@ def udp(size: int) -> RequestMode:
     )
 
 
-def http(name: str, title: str, packages: tuple[str, ...], program: str, connections: int, **spec: object) -> RequestMode:
+def http(
+    name: str, title: str, packages: tuple[str, ...], program: str, connections: int, **spec: object
+) -> RequestMode:
     """GETs over kept-alive connections; `path` in `spec` is the load's."""
     path = spec.pop("path", "/")
     return RequestMode(
@@ -231,7 +231,14 @@ MODES: tuple[Mode, ...] = (
     udp(64),
     udp(1024),
     *(
-        http(f"httptools-{tag(size)}", f"httptools server, {kib(size)}", ("httptools",), "httptools_server", 300, size=size)
+        http(
+            f"httptools-{tag(size)}",
+            f"httptools server, {kib(size)}",
+            ("httptools",),
+            "httptools_server",
+            300,
+            size=size,
+        )
         for size in SIZES
     ),
     http("uvicorn", "uvicorn, 1 KiB", ("uvicorn", "httptools"), "uvicorn_server", 64, app="plaintext", size=1024),

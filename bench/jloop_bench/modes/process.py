@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -46,7 +45,7 @@ class InProcessMode(Mode):
         """Run it in a process of its own."""
         warmup, seconds = setup.warmup / 2, setup.seconds
         with setup.module("inprocess", self.name, loop.name, str(warmup), str(seconds)) as child:
-            result = json.loads(child.line(5 * (warmup + seconds) + 20))
+            result = child.answer(5 * (warmup + seconds) + 20)
             return {"best": result["best"], "median": result["median"]}
 
 
@@ -99,7 +98,9 @@ def bare_env() -> dict[str, str]:
 
 def _in_process(benchmark: registry.Benchmark) -> InProcessMode:
     figures = (
-        Figure("best", f"{benchmark.operation}s per second, best batch", UNITS[benchmark.scale], False, benchmark.scale),
+        Figure(
+            "best", f"{benchmark.operations} per second, best batch", UNITS[benchmark.scale], False, benchmark.scale
+        ),
         Figure("median", "median batch", UNITS[benchmark.scale], False, benchmark.scale),
     )
     return InProcessMode(benchmark.name, benchmark.group, benchmark.title, figures)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jloop_bench.child import Child, ChildFailed
-from jloop_bench.modes.base import START_TIMEOUT, Figure, Mode
+from jloop_bench.modes.base import Figure, Mode
 
 if TYPE_CHECKING:
     from jloop_bench.loops import LoopSpec
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.23.0"
 FLAVORS = {"proto": ["--proto"], "buffered": ["--proto", "--buffered"], "streams": ["--streams"], "sockets": []}
+SERVE_TIMEOUT = 15.0  # seconds until the server must echo
 WORKERS = 3  # the client's default
 # Messages per worker and second of the window: about what uvloop does.
 MESSAGES = {1: 15_000, 10: 12_000, 100: 3_000}
@@ -71,30 +72,31 @@ class UvloopOwnMode(Mode):
         arguments = [str(folder / "echoserver.py"), "--addr", address, *FLAVORS[self.flavor]]
         messages = max(100, int(MESSAGES[self.size_kib] * setup.seconds))
         with setup.module("uvloop_echoserver", loop.name, *arguments) as server:
-            self._await_echo(address)
+            self._await_echo(server, address)
             client = [sys.executable, str(folder / "echoclient.py"), "--addr", address]
             client += ["--msize", str(self.size_kib * 1024), "--num", str(messages), "--workers", str(WORKERS)]
             with Child(client, setup.cores.load) as process:
                 line = ""
                 while "requests/sec" not in line:
                     line = process.line(60 + 20 * setup.seconds)
-            server.memory()  # fails if it has died, which this client does not notice
+            server.check()  # this client does not notice when it has died
         found = re.match(r"([\d.]+) requests/sec", line)
         if not found:
             raise ChildFailed(f"cannot read {line!r}")
         return {"rate": float(found[1])}
 
-    def _await_echo(self, address: str) -> None:
+    def _await_echo(self, server: Child, address: str) -> None:
         """Until the server echoes one message: its client would not notice a server that does not."""
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + SERVE_TIMEOUT
         kind, _, where = address.partition(":")
         target = where if kind == "file" else (kind, int(where))
         while True:
             with socket.socket(socket.AF_UNIX if kind == "file" else socket.AF_INET) as probe:
-                probe.settimeout(START_TIMEOUT)
+                probe.settimeout(SERVE_TIMEOUT)
                 try:
                     probe.connect(target)
                 except OSError:
+                    server.check()
                     if time.monotonic() > deadline:
                         raise ChildFailed("echoserver.py does not serve") from None
                     time.sleep(0.02)

@@ -14,7 +14,9 @@ BACKLOG = 100  # asyncio's default
 
 
 class EchoProtocol(asyncio.Protocol):
-    """Writes back what it got."""
+    """Writes back what it got. Small, so that the memory of a connection is the loop's."""
+
+    __slots__ = ("transport",)
 
     transport: asyncio.Transport
 
@@ -79,7 +81,7 @@ async def accept_forever(loop: asyncio.AbstractEventLoop, listener: socket.socke
 def listening_socket(spec: dict[str, Any]) -> socket.socket:
     """A non-blocking socket that listens on `unix` (a path) in `spec`, else on a free port."""
     listener = socket.socket(socket.AF_UNIX if "unix" in spec else socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(spec["unix"] if "unix" in spec else (_listen.HOST, 0))
+    listener.bind(spec.get("unix", (_listen.HOST, 0)))
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener

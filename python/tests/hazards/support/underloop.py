@@ -7,6 +7,7 @@ import gc
 import os
 import ssl
 import sys
+import threading
 
 KIND = os.environ["UNDER_LOOP"]
 
@@ -94,8 +95,10 @@ async def threadsafe(count):
         for _ in range(count):
             loop.call_soon_threadsafe(callback)
 
-    await loop.run_in_executor(None, other_thread)
+    thread = threading.Thread(target=other_thread)
+    thread.start()
     await done.wait()
+    thread.join()
 
 
 class Echo(asyncio.Protocol):
@@ -147,7 +150,7 @@ def resident():
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def threads():
+def kernel_threads():
     """How many threads the kernel counts in this process."""
     return len(os.listdir("/proc/self/task"))
 

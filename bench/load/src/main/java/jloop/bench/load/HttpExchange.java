@@ -20,7 +20,8 @@ final class HttpExchange implements Exchange {
     private static final int HEAD_MAX = 16 * 1024;
     private static final byte[] STATUS_OK = ascii("HTTP/1.1 200 ");
     private static final MemorySegment STATUS = inMemory(Arena.global(), STATUS_OK);
-    private static final int HEAD_END = inMemory(Arena.global(), ascii("\r\n\r\n")).get(JAVA_INT_UNALIGNED, 0);
+    private static final int HEAD_END =
+            inMemory(Arena.global(), ascii("\r\n\r\n")).get(JAVA_INT_UNALIGNED, 0);
 
     /** The body that the first reply of a run brought, which all replies of the run must bring. */
     static final class Body {

@@ -42,7 +42,8 @@ final class ProcessClock {
         }
         try {
             String text = Files.readString(stat);
-            // The name in parentheses may hold anything; utime and stime are fields 14 and 15, the 12th and 13th after it.
+            // The name in parentheses may hold anything; utime and stime are fields 14 and 15, the 12th and 13th after
+            // it.
             String[] fields = text.substring(text.lastIndexOf(')') + 2).split(" ");
             return new Reading(nanos, Long.parseLong(fields[11]), Long.parseLong(fields[12]));
         } catch (IOException e) {

@@ -81,13 +81,14 @@ final class RequestLoad implements AutoCloseable {
     }
 
     private Wire open(int key) {
-        Wire wire = switch (kind) {
-            case "stream", "http" -> new Wire.Plain(Wire.connect(address, Libc.SOCK_STREAM));
-            case "datagram" -> new Wire.Plain(Wire.connect(address, Libc.SOCK_DGRAM));
-            case "tls" -> new Tls(Wire.connect(address, Libc.SOCK_STREAM));
-            case "websocket" -> upgraded(new Wire.Plain(Wire.connect(address, Libc.SOCK_STREAM)));
-            default -> throw new LoadException("no kind " + kind);
-        };
+        Wire wire =
+                switch (kind) {
+                    case "stream", "http" -> new Wire.Plain(Wire.connect(address, Libc.SOCK_STREAM));
+                    case "datagram" -> new Wire.Plain(Wire.connect(address, Libc.SOCK_DGRAM));
+                    case "tls" -> new Tls(Wire.connect(address, Libc.SOCK_STREAM));
+                    case "websocket" -> upgraded(new Wire.Plain(Wire.connect(address, Libc.SOCK_STREAM)));
+                    default -> throw new LoadException("no kind " + kind);
+                };
         Libc.setNonBlocking(wire.fd());
         epoll.add(wire.fd(), Epoll.IN, key);
         return wire;
@@ -118,7 +119,8 @@ final class RequestLoad implements AutoCloseable {
                 reply.append(new String(bytes, StandardCharsets.US_ASCII));
             }
             if (!reply.toString().startsWith("HTTP/1.1 101 ")) {
-                throw new LoadException("not upgraded to WebSocket: " + reply.substring(0, Math.min(40, reply.length())));
+                throw new LoadException(
+                        "not upgraded to WebSocket: " + reply.substring(0, Math.min(40, reply.length())));
             }
             return wire;
         }
@@ -141,7 +143,8 @@ final class RequestLoad implements AutoCloseable {
                 progress = replies;
                 progressAt = now;
             } else if (now - progressAt > STALLED_NANOS) {
-                throw new LoadException("the server has answered nothing for 10 seconds, after " + replies + " replies");
+                throw new LoadException(
+                        "the server has answered nothing for 10 seconds, after " + replies + " replies");
             }
             for (int i = 0; i < count; i++) {
                 Connection connection = connections.get(epoll.key(i));
