@@ -115,28 +115,10 @@ class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defin
         """Close the loop; it must not be running."""
         super().close()
 
-    if sys.version_info >= (3, 13, 3):
-
-        def create_task(self, coro: Any, **kwargs: Any) -> Any:
-            """Schedule a coroutine; see `asyncio.loop.create_task`.
-
-            A task factory is given every keyword, and the task its name once more: before 3.13.3 asyncio did
-            the latter, and factories rely on it.
-            """
-            self._check_closed()
-            if self._task_factory is None:
-                task = tasks.Task(coro, loop=self, **kwargs)
-                if task._source_traceback:
-                    del task._source_traceback[-1]
-            else:
-                task = self._task_factory(self, coro, **kwargs)
-                name = kwargs.get("name")
-                if name is not None and hasattr(task, "set_name"):
-                    task.set_name(name)
-            try:
-                return task
-            finally:
-                del task  # an exception's traceback must not keep it
+    def set_task_factory(self, factory: Any) -> None:
+        """Set what `create_task` makes tasks with; None for `asyncio.Task`."""
+        super().set_task_factory(factory)
+        self._set_engine_task_factory(factory is not None)
 
     # ---- transports
 
@@ -200,6 +182,33 @@ class Loop(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defin
         )
         SocketTransport(self, rawsock, ssl_protocol, None, extra, server)
         return ssl_protocol._app_transport
+
+
+if sys.version_info >= (3, 13, 3):
+
+    def create_task_slow(self: Loop, coro: Any, **kwargs: Any) -> Any:
+        """`Loop.create_task` where Java does not make the task: in debug mode, with a task factory or rare keywords.
+
+        A task factory is given every keyword, and the task its name once more: before 3.13.3 asyncio did
+        the latter, and factories rely on it.
+        """
+        self._check_closed()
+        if self._task_factory is None:
+            task = tasks.Task(coro, loop=self, **kwargs)
+            if task._source_traceback:
+                del task._source_traceback[-1]
+        else:
+            task = self._task_factory(self, coro, **kwargs)
+            name = kwargs.get("name")
+            if name is not None and hasattr(task, "set_name"):
+                task.set_name(name)
+        try:
+            return task
+        finally:
+            del task  # an exception's traceback must not keep it
+
+else:
+    create_task_slow = base_events.BaseEventLoop.create_task
 
 
 # Debug mode: the checks and the traceback of asyncio, around the same queues.

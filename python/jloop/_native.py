@@ -39,6 +39,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_remove_writer": False,
     "_set_buffered": None,
     "_set_engine_debug": None,
+    "_set_engine_task_factory": None,
     "_set_high_water": None,
     "_stop_reading": None,
     "_timer_handle_cancelled": None,
@@ -48,18 +49,22 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
 }
 
 
+# What asyncio's own methods do there, below Java's.
+_INHERITED_AFTER_FORK = frozenset(("cancel", "cancelled", "create_future", "create_task", "get_debug"))
+
+
 def _leave_java(namespace: dict[str, Any]) -> None:
     """Cut every way into Java, in a forked child: the JVM's threads are in the parent only.
 
     Even entering it could hang, where the thread that forked was not known to the JVM.
     """
-    for handle in {namespace["handle"], namespace["timer_handle"], namespace["thread_safe_handle"]}:
-        for name in ("cancel", "cancelled"):
-            if name in vars(handle):
-                delattr(handle, name)  # asyncio's own is below it
-    for cls in (namespace["loop"], namespace["socket_transport"], namespace["hooks"]):
-        for name, method in list(vars(cls).items()):
-            if isinstance(method, types.MethodDescriptorType):
+    for cls in [value for value in namespace.values() if isinstance(value, type)]:
+        for name, method in list(vars(cls).items()) if cls.__module__.startswith("jloop.") else ():
+            if not isinstance(method, types.MethodDescriptorType):
+                continue
+            if name in _INHERITED_AFTER_FORK:
+                delattr(cls, name)
+            else:
                 setattr(cls, name, _method_after_fork(name))
     _jvm.restore_type_slots()
 
@@ -135,7 +140,11 @@ def load() -> None:
             "transport_failed": _transport.transport_failed,
             "fileno": fileno,
             "raise_os_error": _raise_os_error,
+            "tasks_globals": vars(asyncio.tasks),
+            "futures_globals": vars(asyncio.futures),
+            "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
+            "minus_one_and_a_half": -1.5,
         }
         _jvm.start()
         for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):

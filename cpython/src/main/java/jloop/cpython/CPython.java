@@ -42,6 +42,18 @@ final class CPython {
         }
     }
 
+    /**
+     * {@code PyObject *PyObject_Vectorcall(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)}
+     * where it is exported, from 3.11. Returns new, or 0 with an error set; runs Python code.
+     */
+    static long PyObject_VectorcallKeywords(long callable, long args, long nargsf, long kwnames) {
+        try {
+            return (long) PyObject_Vectorcall.invokeExact(callable, args, nargsf, kwnames, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static final MethodHandle PyObject_VectorcallMethod = Native.function("PyObject_VectorcallMethod");
 
     /** {@code PyObject *PyObject_VectorcallMethod(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames)}. Returns new, or 0 with an error set; runs Python code; {@code args[0]} is the object. */
@@ -193,6 +205,17 @@ final class CPython {
     static long PyDict_GetItemString(long dict, long key) {
         try {
             return (long) PyDict_GetItemString.invokeExact(dict, key, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyDict_GetItemWithError = Native.function("PyDict_GetItemWithError");
+
+    /** {@code PyObject *PyDict_GetItemWithError(PyObject *p, PyObject *key)}. Returns borrowed, or 0. */
+    static long PyDict_GetItemWithError(long dict, long key) {
+        try {
+            return (long) PyDict_GetItemWithError.invokeExact(dict, key, 0L, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

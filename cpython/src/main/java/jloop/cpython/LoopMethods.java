@@ -185,10 +185,15 @@ final class LoopMethods {
             long context = Arguments.context("call_later", args, nargs, kwnames);
             long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
             try { // the clock is read last: making the first handles of a process takes milliseconds
-                Memory.putDouble(NOW + Layout.FLOAT_VALUE, System.nanoTime() / NANOS_PER_SECOND);
-                long when = PyErrAlreadySet.check(CPython.PyNumber_Add(NOW, delay));
-                loop.addTimer(handle, when, seconds(when));
-                Refs.decref(when);
+                double seconds = delaySeconds(delay);
+                if (Double.isNaN(seconds)) {
+                    Memory.putDouble(NOW + Layout.FLOAT_VALUE, System.nanoTime() / NANOS_PER_SECOND);
+                    long when = PyErrAlreadySet.check(CPython.PyNumber_Add(NOW, delay));
+                    loop.addTimer(handle, when, seconds(when));
+                    Refs.decref(when);
+                } else {
+                    loop.addTimer(handle, System.nanoTime() / NANOS_PER_SECOND + seconds);
+                }
                 return handle;
             } catch (PyErrAlreadySet e) {
                 Refs.decref(handle);
@@ -197,6 +202,24 @@ final class LoopMethods {
         } catch (Throwable t) {
             return Errors.raise(t);
         }
+    }
+
+    /** The value of a {@code float}, or of an {@code int} that fits; not a number for anything else. */
+    private static double delaySeconds(long delay) {
+        long type = Refs.type(delay);
+        if (type == Layout.FLOAT_TYPE) {
+            return Memory.getDouble(delay + Layout.FLOAT_VALUE);
+        }
+        if (type == Layout.LONG_TYPE) {
+            long value = CPython.PyLong_AsLong(delay);
+            if (value != -1) {
+                return value;
+            }
+            if (CPython.PyErr_Occurred() != 0) { // too large: Python's own arithmetic says what becomes of it
+                Refs.decref(Errors.take());
+            }
+        }
+        return Double.NaN;
     }
 
     /** {@code call_at(when, callback, *args, context=None)}: {@code when} in seconds of {@code loop.time()}. */

@@ -22,6 +22,12 @@ final class PyLoop implements LoopHost {
     private static volatile boolean exiting;
 
     private static final long NANOS_PER_SECOND = 1_000_000_000L;
+    /** A {@code float} of ours that takes a value, and 0.0: their sum is a new {@code float} of that value. */
+    private static final long SECONDS = PyErrAlreadySet.check(
+            CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("one_and_a_half")));
+
+    private static final long ZERO = PyErrAlreadySet.check(
+            CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("minus_one_and_a_half")));
 
     /** The {@code jloop.Loop}, borrowed: it closes us before it goes. */
     final long address;
@@ -33,6 +39,8 @@ final class PyLoop implements LoopHost {
     private SocketTransport[] transports = new SocketTransport[16];
 
     boolean debug;
+    /** The user set a task factory. */
+    boolean taskFactory;
     /** The {@code PyThreadState} of the thread that runs the loop, 0 while none does. */
     long threadState;
     /** {@code PyEval_SaveThread}'s result during a wait. */
@@ -242,6 +250,22 @@ final class PyLoop implements LoopHost {
      */
     void addTimer(long handle, long when, double seconds) {
         Refs.set(handle + Layout.TIMER_WHEN, when);
+        Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
+        engine.timers().add(nanos(seconds), Refs.share(handle));
+    }
+
+    /** Puts {@code handle}, borrowed, into the heap, due at {@code seconds} of {@code loop.time()}. */
+    void addTimer(long handle, double seconds) {
+        long slot = handle + Layout.TIMER_WHEN;
+        long when = Memory.getLong(slot);
+        if (when != 0 && Refs.count(when) == 1 && Refs.type(when) == Layout.FLOAT_TYPE) {
+            Memory.putDouble(when + Layout.FLOAT_VALUE, seconds); // recycled with its handle, and seen by nobody else
+        } else {
+            Memory.putDouble(SECONDS + Layout.FLOAT_VALUE, seconds);
+            when = PyErrAlreadySet.check(CPython.PyNumber_Add(SECONDS, ZERO));
+            Refs.set(slot, when);
+            Refs.decref(when);
+        }
         Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
         engine.timers().add(nanos(seconds), Refs.share(handle));
     }

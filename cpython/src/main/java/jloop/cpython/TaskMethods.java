@@ -1,0 +1,164 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+import jloop.engine.linux.Memory;
+import jloop.engine.linux.Native;
+
+/**
+ * Methods of {@code jloop.Loop} that make futures and tasks: asyncio's own classes, without a Python frame in between.
+ * Upcalls: see {@link Upcalls} for their rule.
+ */
+final class TaskMethods {
+    /** {@code asyncio.tasks.__dict__} and {@code asyncio.futures.__dict__}: programs may exchange the classes there. */
+    private static final long TASKS = Namespace.get("tasks_globals");
+
+    private static final long FUTURES = Namespace.get("futures_globals");
+    /** {@code create_task(loop, coro, **kwargs)} in Python: debug mode, task factories, rare keywords. */
+    private static final long CREATE_TASK_SLOW = Namespace.get("create_task_slow");
+
+    private static final long TASK = Names.intern("Task");
+    private static final long FUTURE = Names.intern("Future");
+    private static final long LOOP = Names.intern("loop");
+    private static final long NAME = Names.intern("name");
+    /** {@code ("loop",)}. */
+    private static final long LOOP_KEYWORD = tuple(LOOP, 0);
+
+    private static final long DEBUG = Memory.cString("_debug");
+
+    /** The keywords of the last call that had some, and those with {@code loop} before them: call sites repeat. */
+    private static long lastKeywords;
+
+    private static long lastWithLoop;
+
+    private TaskMethods() {}
+
+    static void install() {
+        MethodHandles.Lookup lookup = MethodHandles.lookup();
+        long loop = Namespace.get("loop");
+        Upcalls.install(loop, "get_debug", lookup, "getDebug");
+        Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory");
+        if (Native.find("PyObject_Vectorcall") != 0) { // 3.10 has it inline only: there asyncio's methods stay
+            Upcalls.install(loop, "create_future", lookup, "createFuture");
+            Upcalls.install(loop, "create_task", lookup, "createTask");
+        }
+    }
+
+    /** A tuple of {@code first} and the items of {@code rest}, a tuple or 0. */
+    private static long tuple(long first, long rest) {
+        long count = rest == 0 ? 0 : Memory.getLong(rest + Layout.OB_SIZE);
+        long tuple = PyErrAlreadySet.check(CPython.PyTuple_New(count + 1));
+        Memory.putLong(tuple + Layout.TUPLE_ITEMS, Refs.share(first));
+        for (long i = 0; i < count; i++) {
+            long item = Memory.getLong(rest + Layout.TUPLE_ITEMS + 8 * i);
+            Memory.putLong(tuple + Layout.TUPLE_ITEMS + 8 + 8 * i, Refs.share(item));
+        }
+        return tuple;
+    }
+
+    /** {@code get_debug()}. */
+    static long getDebug(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            return loop == null ? CPython.PyObject_GetAttrString(self, DEBUG) : Upcalls.bool(loop.debug);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _set_engine_task_factory(used)}: whether tasks are a factory's. */
+    static long setTaskFactory(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            boolean used = Arguments.truth(Upcalls.argument(args, 0));
+            if (loop != null) {
+                loop.taskFactory = used;
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code create_future()}. */
+    static long createFuture(long self, long args, long nargs, long kwnames) {
+        try {
+            if (nargs != 0 || kwnames != 0) {
+                return Errors.raise(Errors.TYPE_ERROR, "create_future() takes no arguments");
+            }
+            long type = global(FUTURES, FUTURE);
+            long chunk = Calls.take();
+            Memory.putLong(chunk, self);
+            long future = CPython.PyObject_VectorcallKeywords(type, chunk, 0, LOOP_KEYWORD);
+            Calls.give(chunk);
+            return future;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code create_task(coro, *, name=None, context=None, **kwargs)}. */
+    static long createTask(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            long keywords = kwnames == 0 ? 0 : Memory.getLong(kwnames + Layout.OB_SIZE);
+            if (loop == null || loop.debug || loop.taskFactory || nargs != 1 || keywords > 2 || !isCommon(kwnames)) {
+                return inPython(self, args, nargs + keywords, nargs, kwnames);
+            }
+            long type = global(TASKS, TASK);
+            long chunk = Calls.take();
+            Memory.putLong(chunk, Upcalls.argument(args, 0));
+            Memory.putLong(chunk + 8, self);
+            for (int i = 0; i < keywords; i++) {
+                Memory.putLong(chunk + 16 + 8L * i, Upcalls.argument(args, 1 + i));
+            }
+            long task = CPython.PyObject_VectorcallKeywords(
+                    type, chunk, 1, keywords == 0 ? LOOP_KEYWORD : withLoop(kwnames));
+            Calls.give(chunk);
+            return task;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** Whether all keywords are such as every version takes. */
+    private static boolean isCommon(long kwnames) {
+        long count = kwnames == 0 ? 0 : Memory.getLong(kwnames + Layout.OB_SIZE);
+        for (long i = 0; i < count; i++) {
+            long name = Memory.getLong(kwnames + Layout.TUPLE_ITEMS + 8 * i);
+            if (name != NAME && name != Names.CONTEXT) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static long withLoop(long kwnames) {
+        if (kwnames != lastKeywords) {
+            long combined = tuple(LOOP, kwnames);
+            long oldKeywords = lastKeywords;
+            long oldCombined = lastWithLoop;
+            lastKeywords = Refs.share(kwnames);
+            lastWithLoop = combined;
+            Refs.xdecref(oldKeywords);
+            Refs.xdecref(oldCombined);
+        }
+        return lastWithLoop;
+    }
+
+    private static long global(long globals, long name) {
+        long value = CPython.PyDict_GetItemWithError(globals, name);
+        if (value == 0) {
+            throw new IllegalStateException("asyncio has lost Future or Task");
+        }
+        return value;
+    }
+
+    private static long inPython(long self, long args, long total, long nargs, long kwnames) {
+        try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
+            long array = arena.allocate(8 * (total + 1), 8).address();
+            Memory.putLong(array, self);
+            Memory.copy(args, array + 8, 8 * total);
+            return CPython.PyObject_VectorcallKeywords(CREATE_TASK_SLOW, array, nargs + 1, kwnames);
+        }
+    }
+}
