@@ -18,6 +18,7 @@ public final class Bootstrap {
             Layout.check();
             Roots.install();
             LoopMethods.install();
+            SocketMethods.install();
             HandleMethods.install();
             TransportMethods.install();
             Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");
