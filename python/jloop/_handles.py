@@ -37,6 +37,8 @@ else:
 
         __slots__ = ()
 
+        _run = asyncio.Handle._run  # debug mode may be on by then: Java's handles have no lock to take
+
 
 # Programs see asyncio's names, in repr() too.
 for _cls in (Handle, TimerHandle, ThreadSafeHandle):

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import os
+import socket
 import threading
 import types
 from typing import Any
@@ -42,6 +43,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_set_engine_task_factory": None,
     "_set_high_water": None,
     "_stop_reading": None,
+    "_stop_waiting": None,
     "_timer_handle_cancelled": None,
     "_transport_of": None,
     "_write_to_self": None,
@@ -102,6 +104,16 @@ def _raise_os_error(errno: int) -> None:
     raise OSError(errno, os.strerror(errno))
 
 
+def _probe_socket() -> socket.socket | None:
+    """A socket with values that Java knows, to find out where they are; None where the system gives none."""
+    try:
+        probe = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    probe.settimeout(1.5)
+    return probe
+
+
 def load() -> None:
     """Start the JVM and let Java install its methods; does nothing if that has happened. Any thread.
 
@@ -145,11 +157,15 @@ def load() -> None:
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
             "minus_one_and_a_half": -1.5,
+            "socket": socket.socket,
+            "probe_socket": _probe_socket(),
         }
         _jvm.start()
         for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):
             _jvm.remember_type_slots(cls)
         _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
+        if namespace["probe_socket"] is not None:
+            namespace["probe_socket"].close()
         _namespace.update(namespace)
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace

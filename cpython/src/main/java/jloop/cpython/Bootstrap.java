@@ -19,6 +19,7 @@ public final class Bootstrap {
             Roots.install();
             LoopMethods.install();
             TaskMethods.install();
+            SocketMethods.install();
             HandleMethods.install();
             TransportMethods.install();
             Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");

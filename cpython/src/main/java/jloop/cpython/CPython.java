@@ -76,6 +76,17 @@ final class CPython {
         }
     }
 
+    private static final MethodHandle PyObject_GetAttr = Native.function("PyObject_GetAttr");
+
+    /** {@code PyObject *PyObject_GetAttr(PyObject *o, PyObject *attr_name)}. Returns new, or 0 with an error set; may run Python code. */
+    static long PyObject_GetAttr(long object, long name) {
+        try {
+            return (long) PyObject_GetAttr.invokeExact(object, name, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static final MethodHandle PyObject_SetAttrString = Native.function("PyObject_SetAttrString");
 
     /** {@code int PyObject_SetAttrString(PyObject *o, const char *attr_name, PyObject *v)}. Returns 0, or -1 with an error set. */
@@ -104,6 +115,17 @@ final class CPython {
     static int PyObject_IsInstance(long object, long type) {
         try {
             return (int) (long) PyObject_IsInstance.invokeExact(object, type, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyWeakref_NewRef = Native.function("PyWeakref_NewRef");
+
+    /** {@code PyObject *PyWeakref_NewRef(PyObject *ob, PyObject *callback)}. Returns new, or 0 with an error set. */
+    static long PyWeakref_NewRef(long object, long callback) {
+        try {
+            return (long) PyWeakref_NewRef.invokeExact(object, callback, 0L, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -452,6 +474,17 @@ final class CPython {
     static long PyErr_Occurred() {
         try {
             return (long) PyErr_Occurred.invokeExact(0L, 0L, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyErr_Clear = Native.function("PyErr_Clear");
+
+    /** {@code void PyErr_Clear(void)}. Returns nothing. */
+    static void PyErr_Clear() {
+        try {
+            long ignored = (long) PyErr_Clear.invokeExact(0L, 0L, 0L, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

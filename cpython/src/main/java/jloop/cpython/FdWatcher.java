@@ -1,19 +1,32 @@
 package jloop.cpython;
 
-import jloop.engine.Pollable;
+import jloop.engine.DescriptorWatch;
+import jloop.engine.linux.Memory;
 
-/** The reader and the writer that {@code add_reader} and {@code add_writer} set for one descriptor: handles, as asyncio's selector keeps them. */
-final class FdWatcher extends Pollable {
+/**
+ * Who waits for one descriptor, per direction: a handle that {@code add_reader} or {@code add_writer} set, as asyncio's
+ * selector keeps it, or the future of a {@code sock_*} method that found its call would block. The last to come
+ * replaces the one before.
+ */
+final class FdWatcher extends DescriptorWatch {
     private final PyLoop loop;
-    /** Owned references, or 0. */
+    /** Handles: owned references, or 0. */
     private long reader;
 
     private long writer;
+    /** Futures: owned references, or 0. */
+    private long receiver;
+
+    private long sender;
+    /** A weak reference, owned, to the socket that was last waited for, or 0: what the poller keeps is that socket's. */
+    private long socket;
 
     FdWatcher(PyLoop loop, int fd) {
-        super(fd);
+        super(loop.engine, fd);
         this.loop = loop;
     }
+
+    // ---- handles
 
     /** The handle for {@code direction}, {@link #READ} or {@link #WRITE}; borrowed, or 0. */
     long handle(int direction) {
@@ -32,12 +45,64 @@ final class FdWatcher extends Pollable {
     }
 
     @Override
-    protected void ready(int readiness) {
-        if ((readiness & READ) != 0 && reader != 0) {
-            loop.addCallback(reader);
+    protected void levelReady(int direction) {
+        loop.addCallback(handle(direction));
+    }
+
+    // ---- futures
+
+    /** The future for {@code direction}; borrowed, or 0. */
+    long future(int direction) {
+        return direction == READ ? receiver : sender;
+    }
+
+    /** Puts an owned reference, or 0, and returns the one that was there. */
+    long exchangeFuture(int direction, long future) {
+        long old = future(direction);
+        if (direction == READ) {
+            receiver = future;
+        } else {
+            sender = future;
         }
-        if ((readiness & WRITE) != 0 && writer != 0) {
-            loop.addCallback(writer);
+        return old;
+    }
+
+    @Override
+    protected void waitOver(int direction) {
+        long future = exchangeFuture(direction, 0);
+        long result = Calls.method(Names.SET_RESULT, future, Layout.NONE);
+        if (result == 0) { // cancelled, and its coroutine is about to hear of it
+            loop.ignoreError();
         }
+        Refs.xdecref(result);
+        Refs.decref(future);
+    }
+
+    // ---- the socket
+
+    /** Whether the poller keeps a registration, and it is that of {@code object}: descriptors are closed without our being told. */
+    boolean isKeptFor(long object) {
+        return isKept() && socket != 0 && Memory.getLong(socket + SocketObject.WEAKREF_OBJECT) == object;
+    }
+
+    /** From now on what is kept is that of {@code object}. Throws if it takes no weak references. */
+    void keepFor(long object) {
+        long reference = PyErrAlreadySet.check(CPython.PyWeakref_NewRef(object, 0));
+        forget();
+        long old = socket;
+        socket = reference;
+        Refs.xdecref(old);
+    }
+
+    /** Gives up every reference. */
+    void clear() {
+        forget();
+        Refs.xdecref(exchange(READ, 0));
+        Refs.xdecref(exchange(WRITE, 0));
+        Refs.xdecref(exchangeFuture(READ, 0));
+        Refs.xdecref(exchangeFuture(WRITE, 0));
+        long old = socket;
+        socket = 0;
+        Refs.xdecref(old);
     }
 }

@@ -15,6 +15,9 @@ final class Names {
     static final long GET_BUFFER = intern("get_buffer");
     static final long BUFFER_UPDATED = intern("buffer_updated");
     static final long RUN = intern("_run");
+    static final long CREATE_FUTURE = intern("create_future");
+    static final long SET_RESULT = intern("set_result");
+    static final long ENSURE_FD_NO_TRANSPORT = intern("_ensure_fd_no_transport");
 
     private Names() {}
 

@@ -6,6 +6,7 @@ import jloop.engine.LoopHost;
 import jloop.engine.Pollable;
 import jloop.engine.ReadyQueue;
 import jloop.engine.TimerHeap;
+import jloop.engine.linux.Errno;
 import jloop.engine.linux.Memory;
 
 /**
@@ -193,6 +194,16 @@ final class PyLoop implements LoopHost {
         engine.leave();
     }
 
+    /** Drops the error that is set, unless it must leave the loop. */
+    void ignoreError() {
+        long exception = Errors.take();
+        if (Errors.leavesLoop(exception)) {
+            leaveWith(exception);
+        } else {
+            Refs.decref(exception);
+        }
+    }
+
     // ---- waiting
 
     @Override
@@ -312,37 +323,119 @@ final class PyLoop implements LoopHost {
 
     /** Sets the handle for one direction of {@code fd}; takes the reference. Returns 0, or {@code -errno}. */
     int watch(int fd, int direction, long handle) {
-        if (fd >= watchers.length) {
-            watchers = Arrays.copyOf(watchers, Math.max(fd + 1, watchers.length * 2));
-        }
-        FdWatcher watcher = watchers[fd];
-        if (watcher == null) {
-            watcher = new FdWatcher(this, fd);
-        }
-        int result = (watcher.interest() & direction) != 0
-                ? engine.renew(watcher)
-                : engine.setInterest(watcher, watcher.interest() | direction);
+        FdWatcher watcher = watcherOf(fd);
+        int result = watcher.addLevel(direction);
         if (result < 0) {
             Refs.decref(handle);
             return result;
         }
-        watchers[fd] = watcher;
+        long future = dropWait(watcher, direction);
         cancel(watcher.exchange(direction, handle));
+        Refs.xdecref(future);
         return 0;
+    }
+
+    /** The watcher of {@code fd}, which may be a new one. */
+    private FdWatcher watcherOf(int fd) {
+        if (fd >= watchers.length) {
+            watchers = Arrays.copyOf(watchers, Math.max(fd + 1, watchers.length * 2));
+        }
+        if (watchers[fd] == null) {
+            watchers[fd] = new FdWatcher(this, fd);
+        }
+        return watchers[fd];
     }
 
     /** Removes the handle for one direction of {@code fd} and cancels it. Returns whether there was one. */
     boolean unwatch(int fd, int direction) {
         FdWatcher watcher = watcher(fd);
-        if (watcher == null || watcher.handle(direction) == 0) {
+        if (watcher == null) {
             return false;
         }
-        engine.setInterest(watcher, watcher.interest() & ~direction);
-        if (watcher.interest() == 0) {
-            watchers[fd] = null;
+        long future = dropWait(watcher, direction);
+        long handle = watcher.exchange(direction, 0);
+        if (handle != 0) {
+            watcher.removeLevel(direction);
         }
-        cancel(watcher.exchange(direction, 0));
-        return true;
+        cancel(handle);
+        Refs.xdecref(future);
+        return handle != 0 || future != 0;
+    }
+
+    /** Ends the wait for one direction; the future that was not told, owned, or 0. */
+    private static long dropWait(FdWatcher watcher, int direction) {
+        long future = watcher.exchangeFuture(direction, 0);
+        if (future != 0) {
+            watcher.removeWait(direction);
+        }
+        return future;
+    }
+
+    /**
+     * A new reference to a future that is done when {@code sock}, a plain socket, is ready: a call on it has just been
+     * refused with EAGAIN. Takes the place of a handle or a future that is there for the same direction.
+     */
+    long waitFor(long sock, int direction) {
+        int fd = SocketObject.fd(sock);
+        if (fd < 0) {
+            Errors.raiseOsError(Errno.EBADF);
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        FdWatcher watcher = watcherOf(fd);
+        if (!watcher.isKeptFor(sock) || fd < transports.length && transports[fd] != null) {
+            ensureNoTransport(fd);
+            watcher.keepFor(sock);
+        }
+        long future = PyErrAlreadySet.check(Calls.method(Names.CREATE_FUTURE, address));
+        int result = watcher.addWait(direction);
+        if (result < 0) {
+            Refs.decref(future);
+            Errors.raiseOsError(-result);
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        long replaced = watcher.exchangeFuture(direction, Refs.share(future));
+        long handle = watcher.exchange(direction, 0);
+        if (handle != 0) {
+            watcher.removeLevel(direction);
+            cancel(handle);
+        }
+        Refs.xdecref(replaced);
+        return future;
+    }
+
+    private void ensureNoTransport(int fd) {
+        long number = PyErrAlreadySet.check(CPython.PyLong_FromLong(fd));
+        long result = Calls.method(Names.ENSURE_FD_NO_TRANSPORT, address, number);
+        Refs.decref(number);
+        Refs.decref(PyErrAlreadySet.check(result));
+    }
+
+    /** Nobody waits for {@code future}, which was for {@code sock}, a plain socket, any more. */
+    void stopWaiting(long sock, long future) {
+        int fd = SocketObject.fd(sock);
+        if (fd >= 0) {
+            stopWaiting(watcher(fd), future);
+            return;
+        }
+        // It was closed meanwhile
+        for (FdWatcher watcher : watchers) {
+            if (stopWaiting(watcher, future)) {
+                return;
+            }
+        }
+    }
+
+    private static boolean stopWaiting(FdWatcher watcher, long future) {
+        if (watcher == null) {
+            return false;
+        }
+        for (int direction = Pollable.READ; direction <= Pollable.WRITE; direction++) {
+            if (watcher.future(direction) == future) {
+                Refs.decref(dropWait(watcher, direction));
+                return true;
+            }
+        }
+        return false;
     }
 
     /** {@code handle.cancel()}; takes the reference; 0 is nothing. */
@@ -394,9 +487,7 @@ final class PyLoop implements LoopHost {
             FdWatcher watcher = watchers[fd];
             watchers[fd] = null;
             if (watcher != null) {
-                engine.setInterest(watcher, 0);
-                Refs.xdecref(watcher.exchange(Pollable.READ, 0));
-                Refs.xdecref(watcher.exchange(Pollable.WRITE, 0));
+                watcher.clear();
             }
         }
         ReadyQueue ready = engine.ready();
@@ -440,6 +531,12 @@ final class PyLoop implements LoopHost {
                 int result = visit(visit, watcher.handle(Pollable.READ), argument);
                 if (result == 0) {
                     result = visit(visit, watcher.handle(Pollable.WRITE), argument);
+                }
+                if (result == 0) {
+                    result = visit(visit, watcher.future(Pollable.READ), argument);
+                }
+                if (result == 0) {
+                    result = visit(visit, watcher.future(Pollable.WRITE), argument);
                 }
                 if (result != 0) {
                     return result;

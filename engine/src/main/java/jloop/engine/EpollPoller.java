@@ -7,7 +7,7 @@ import jloop.engine.linux.Errno;
 import jloop.engine.linux.Memory;
 
 /**
- * Watches descriptors with level-triggered {@code epoll(7)} and finds the {@link Pollable} of an event.
+ * Watches descriptors with {@code epoll(7)} and finds the {@link Pollable} of an event.
  *
  * <p>A pollable without interest is not registered at all: the kernel reports errors and hang-ups even to an empty mask,
  * and a paused reader must not spin on them.
@@ -85,6 +85,9 @@ final class EpollPoller implements AutoCloseable {
             result = control(Epoll.EPOLL_CTL_MOD, pollable, interest);
         }
         if (result == 0) {
+            if (pollables[fd] != null) { // what was kept of the descriptor that had this number before, or has it still
+                pollables[fd].interest = 0;
+            }
             pollable.interest = interest;
             pollables[fd] = pollable;
         }
@@ -116,6 +119,9 @@ final class EpollPoller implements AutoCloseable {
         }
         if ((interest & Pollable.WRITE) != 0) {
             events |= Epoll.EPOLLOUT;
+        }
+        if ((interest & Pollable.EDGE) != 0) {
+            events |= Epoll.EPOLLET;
         }
         Epoll.put(memory.single, events, (long) pollable.generation << 32 | pollable.fd);
         return Epoll.ctl(state, epfd, op, pollable.fd, memory.single);

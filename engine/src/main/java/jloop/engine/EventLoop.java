@@ -40,6 +40,7 @@ public final class EventLoop implements AutoCloseable {
     private final ReadyQueue ready = new ReadyQueue();
     private final TimerHeap timers = new TimerHeap();
     private final IoMemory memory = new IoMemory();
+    private final SocketCalls sockets = new SocketCalls(state, memory);
 
     /** Cancelled timers that are still in the heap. */
     private int cancelledTimers;
@@ -84,6 +85,11 @@ public final class EventLoop implements AutoCloseable {
 
     public ReadyQueue ready() {
         return ready;
+    }
+
+    /** Calls on sockets that are no channel's. */
+    public SocketCalls sockets() {
+        return sockets;
     }
 
     public TimerHeap timers() {
@@ -267,12 +273,9 @@ public final class EventLoop implements AutoCloseable {
 
     private void runEvent(long entry) {
         int fd = (int) (entry >>> FD_SHIFT) & FD_MASK;
-        if (poller.find(fd, (int) (entry >>> 32)) instanceof StreamChannel channel) {
-            if ((entry & WRITE_TAG) != 0) {
-                channel.writable();
-            } else {
-                channel.readable();
-            }
+        Pollable pollable = poller.find(fd, (int) (entry >>> 32));
+        if (pollable != null) {
+            pollable.run((entry & WRITE_TAG) != 0);
         }
     }
 

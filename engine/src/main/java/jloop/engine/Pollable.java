@@ -11,8 +11,11 @@ public abstract class Pollable {
     /** Interest in, and readiness of, writing; errors count. */
     public static final int WRITE = 2;
 
+    /** With either: readiness is reported when it begins, not as long as it lasts ({@code EPOLLET}). */
+    public static final int EDGE = 4;
+
     final int fd;
-    /** What the kernel watches for us: {@link #READ} and {@link #WRITE}; 0 when not registered. Owned by the poller. */
+    /** What the kernel watches for us: {@link #READ}, {@link #WRITE}, {@link #EDGE}; 0 when not registered. Owned by the poller. */
     int interest;
     /** Tells this registration from earlier ones of the same descriptor number. Owned by the poller. */
     int generation;
@@ -36,4 +39,7 @@ public abstract class Pollable {
      * @param readiness those of {@link #READ} and {@link #WRITE} that there is interest in
      */
     protected abstract void ready(int readiness);
+
+    /** Runs an event that {@link #ready} queued ({@link EventLoop#eventEntry}), if this registration still holds. */
+    void run(boolean write) {}
 }

@@ -87,7 +87,16 @@ public abstract class StreamChannel extends Pollable {
         }
     }
 
-    final void readable() {
+    @Override
+    final void run(boolean write) {
+        if (write) {
+            writable();
+        } else {
+            readable();
+        }
+    }
+
+    private void readable() {
         if (!isReading()) {
             return;
         }
@@ -237,7 +246,7 @@ public abstract class StreamChannel extends Pollable {
         writeFailed(errno);
     }
 
-    final void writable() {
+    private void writable() {
         if (!blocked) {
             return;
         }

@@ -23,6 +23,7 @@ public final class Epoll {
     // events
     public static final int EPOLLIN = 0x1;
     public static final int EPOLLOUT = 0x4;
+    public static final int EPOLLET = 1 << 31;
 
     private static final int EPOLL_CLOEXEC = 0x80000; // O_CLOEXEC, asm-generic/fcntl.h
     private static final boolean PACKED = System.getProperty("os.arch").equals("amd64");

@@ -5,6 +5,7 @@ import java.lang.invoke.MethodHandle;
 /** Socket calls of {@code socket(7)}. Every result is not negative, or {@code -errno}. None blocks: descriptors are non-blocking. */
 public final class Sockets {
     private static final int MSG_NOSIGNAL = 0x4000; // bits/socket.h
+    private static final int MSG_DONTWAIT = 0x40; // bits/socket.h
 
     /**
      * <pre>{@code
@@ -38,6 +39,26 @@ public final class Sockets {
             return state.check((long) recv.invokeExact(state.segment, (long) fd, buffer, length, 0L, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("recv", t);
+        }
+    }
+
+    /** As {@link #recv}, with {@code MSG_DONTWAIT}: for descriptors that others may have made blocking. */
+    public static long recvNow(CallState state, int fd, long buffer, long length) {
+        try {
+            return state.check((long)
+                    recv.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_DONTWAIT, 0L, 0L));
+        } catch (Throwable t) {
+            throw new AssertionError("recv", t);
+        }
+    }
+
+    /** As {@link #send}, with {@code MSG_DONTWAIT}: for descriptors that others may have made blocking. */
+    public static long sendNow(CallState state, int fd, long buffer, long length) {
+        try {
+            return state.check((long) send.invokeExact(
+                    state.segment, (long) fd, buffer, length, (long) (MSG_NOSIGNAL | MSG_DONTWAIT), 0L, 0L));
+        } catch (Throwable t) {
+            throw new AssertionError("send", t);
         }
     }
 

@@ -1,0 +1,182 @@
+package jloop.cpython;
+
+import java.lang.invoke.MethodHandles;
+import jloop.engine.Pollable;
+import jloop.engine.SocketCalls;
+import jloop.engine.linux.Memory;
+
+/**
+ * What {@code jloop._sockets} builds the {@code sock_*} methods of: calls that are tried once, and futures to wait for
+ * when they would block. None as a result says that this socket, or argument, is for Python itself. Upcalls: see
+ * {@link Upcalls} for their rule.
+ */
+final class SocketMethods {
+    private static final long RECV = Names.intern("recv");
+    private static final long RECV_INTO = Names.intern("recv_into");
+    private static final long SEND = Names.intern("send");
+    private static final long PYTHON_RECV = SocketObject.method(RECV);
+    private static final long PYTHON_RECV_INTO = SocketObject.method(RECV_INTO);
+    private static final long PYTHON_SEND = SocketObject.method(SEND);
+
+    private SocketMethods() {}
+
+    static void install() {
+        MethodHandles.Lookup lookup = MethodHandles.lookup();
+        long loop = Namespace.get("loop");
+        Upcalls.install(loop, "_try_recv", lookup, "tryRecv");
+        Upcalls.install(loop, "_try_recv_into", lookup, "tryRecvInto");
+        Upcalls.install(loop, "_try_send", lookup, "trySend");
+        Upcalls.install(loop, "_wait_for", lookup, "waitFor");
+        Upcalls.install(loop, "_stop_waiting", lookup, "stopWaiting");
+    }
+
+    /** The loop if {@code sock} is a socket whose calls Java makes; in debug mode asyncio's checks come first. */
+    private static PyLoop takes(long self, long sock, long name, long original) {
+        PyLoop loop = PyLoop.LOOPS.get(self);
+        return loop != null && !loop.debug && SocketObject.isPlain(sock) && SocketObject.has(name, original)
+                ? loop
+                : null;
+    }
+
+    /** {@code _try_recv(sock, n)}: bytes; a future to wait for before trying again; or None. */
+    static long tryRecv(long self, long args, long nargs, long kwnames) {
+        try {
+            long sock = Upcalls.argument(args, 0);
+            long size = Upcalls.argument(args, 1);
+            PyLoop loop = takes(self, sock, RECV, PYTHON_RECV);
+            if (loop == null || Refs.type(size) != Layout.LONG_TYPE) {
+                return Upcalls.none();
+            }
+            long wanted = CPython.PyLong_AsLong(size);
+            if (wanted <= 0) { // nothing to do, an error, or a number that is too large
+                CPython.PyErr_Clear();
+                return Upcalls.none();
+            }
+            if (wanted > SocketCalls.bufferSize()) {
+                if (!SocketObject.isStream(sock)) {
+                    return Upcalls.none(); // a datagram must not be cut
+                }
+                wanted = SocketCalls.bufferSize();
+            }
+            SocketCalls sockets = loop.engine.sockets();
+            long count = sockets.receive(SocketObject.fd(sock), sockets.buffer(), wanted);
+            if (count == SocketCalls.WOULD_BLOCK) {
+                return loop.waitFor(sock, Pollable.READ);
+            }
+            return count < 0
+                    ? Errors.raiseOsError((int) -count)
+                    : CPython.PyBytes_FromStringAndSize(sockets.buffer(), count);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _try_recv_into(sock, buffer)}: how many bytes; a future to wait for before trying again; or None. */
+    static long tryRecvInto(long self, long args, long nargs, long kwnames) {
+        try {
+            long sock = Upcalls.argument(args, 0);
+            PyLoop loop = takes(self, sock, RECV_INTO, PYTHON_RECV_INTO);
+            if (loop == null) {
+                return Upcalls.none();
+            }
+            long view = Buffers.take();
+            long count;
+            try {
+                if (CPython.PyObject_GetBuffer(Upcalls.argument(args, 1), view, SocketTransport.PYBUF_WRITABLE) < 0) {
+                    CPython.PyErr_Clear(); // Python's own call words the error
+                    return Upcalls.none();
+                }
+                long length = Memory.getLong(view + SocketTransport.BUFFER_LENGTH);
+                count = length == 0
+                        ? 0 // as Python, which makes no call then
+                        : loop.engine.sockets().receive(SocketObject.fd(sock), Memory.getLong(view), length);
+                CPython.PyBuffer_Release(view);
+            } finally {
+                Buffers.give(view);
+            }
+            if (count == SocketCalls.WOULD_BLOCK) {
+                return loop.waitFor(sock, Pollable.READ);
+            }
+            return count < 0 ? Errors.raiseOsError((int) -count) : CPython.PyLong_FromLong(count);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _try_send(sock, data, position)}: True when all is sent from there on; the position that the rest begins at; or None. */
+    static long trySend(long self, long args, long nargs, long kwnames) {
+        try {
+            long sock = Upcalls.argument(args, 0);
+            long data = Upcalls.argument(args, 1);
+            PyLoop loop = takes(self, sock, SEND, PYTHON_SEND);
+            if (loop == null) {
+                return Upcalls.none();
+            }
+            long position = CPython.PyLong_AsLong(Upcalls.argument(args, 2));
+            if (Refs.type(data) == Layout.BYTES_TYPE) {
+                long length = Memory.getLong(data + Layout.OB_SIZE);
+                return send(loop, sock, data + Layout.BYTES_PAYLOAD, length, position);
+            }
+            long view = Buffers.take();
+            try {
+                if (CPython.PyObject_GetBuffer(data, view, SocketTransport.PYBUF_SIMPLE) < 0) {
+                    CPython.PyErr_Clear(); // Python's own call words the error
+                    return Upcalls.none();
+                }
+                try {
+                    long length = Memory.getLong(view + SocketTransport.BUFFER_LENGTH);
+                    return send(loop, sock, Memory.getLong(view), length, position);
+                } finally {
+                    CPython.PyBuffer_Release(view);
+                }
+            } finally {
+                Buffers.give(view);
+            }
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    private static long send(PyLoop loop, long sock, long address, long length, long from) {
+        long position = from;
+        int fd = SocketObject.fd(sock);
+        do { // at least once: an empty send tells whether the socket is connected
+            long sent = loop.engine.sockets().send(fd, address + position, length - position);
+            if (sent == SocketCalls.WOULD_BLOCK) {
+                return CPython.PyLong_FromLong(position);
+            }
+            if (sent < 0) {
+                return Errors.raiseOsError((int) -sent);
+            }
+            position += sent;
+        } while (position < length);
+        return Upcalls.bool(true);
+    }
+
+    /** {@code _wait_for(sock, write)}: a future that is done when the socket is ready; or None. A call has just been refused with EAGAIN. */
+    static long waitFor(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            long sock = Upcalls.argument(args, 0);
+            if (loop == null || !SocketObject.isPlain(sock)) {
+                return Upcalls.none();
+            }
+            return loop.waitFor(sock, Arguments.truth(Upcalls.argument(args, 1)) ? Pollable.WRITE : Pollable.READ);
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _stop_waiting(sock, future)}: nobody waits for {@code future} any more. */
+    static long stopWaiting(long self, long args, long nargs, long kwnames) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop != null) {
+                loop.stopWaiting(Upcalls.argument(args, 0), Upcalls.argument(args, 1));
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package jloop.engine;
+
+import jloop.engine.linux.CallState;
+import jloop.engine.linux.Errno;
+import jloop.engine.linux.Sockets;
+
+/**
+ * Calls on sockets that somebody else owns, each tried once and without waiting.
+ *
+ * <p>A result is not negative, {@link #WOULD_BLOCK}, or {@code -errno}. Loop thread only, or with the host's lock held.
+ */
+public final class SocketCalls {
+    /** The call would have had to wait; an interrupted one counts as that. */
+    public static final long WOULD_BLOCK = Long.MIN_VALUE;
+
+    private final CallState state;
+    private final IoMemory memory;
+
+    SocketCalls(CallState state, IoMemory memory) {
+        this.state = state;
+        this.memory = memory;
+    }
+
+    /** Address of {@link #bufferSize} bytes that hold what was received to them until the next call or the loop's next read. */
+    public long buffer() {
+        return memory.readBuffer();
+    }
+
+    /** Size of {@link #buffer} in bytes. */
+    public static long bufferSize() {
+        return IoMemory.READ_SIZE;
+    }
+
+    /** Receives up to {@code length} bytes to {@code address}: how many, 0 at end of file. */
+    public long receive(int fd, long address, long length) {
+        return result(Sockets.recvNow(state, fd, address, length));
+    }
+
+    /** Sends up to {@code length} bytes: how many the kernel took. */
+    public long send(int fd, long address, long length) {
+        return result(Sockets.sendNow(state, fd, address, length));
+    }
+
+    private static long result(long result) {
+        return result == -Errno.EAGAIN || result == -Errno.EINTR ? WOULD_BLOCK : result;
+    }
+}
