@@ -25,6 +25,8 @@ final class HandlePool {
     /** {@code tp_dealloc} as the type had it. */
     private final long freshDealloc;
 
+    private final long deallocUpcall;
+
     private long[] pool = new long[CAPACITY];
     private int size;
     /** False where Java must not be entered from {@code tp_dealloc} any more. */
@@ -34,6 +36,7 @@ final class HandlePool {
         this.type = type;
         this.timers = timers;
         this.freshDealloc = Memory.getLong(type + Layout.TP_DEALLOC);
+        this.deallocUpcall = deallocUpcall;
         Memory.putLong(type + Layout.TP_DEALLOC, deallocUpcall);
     }
 
@@ -152,13 +155,25 @@ final class HandlePool {
                 || size >= CAPACITY
                 || Refs.type(handle) != type
                 || Memory.getLong(handle + Layout.HANDLE_WEAKREFS) != 0) {
-            CPython.call(freshDealloc, handle, 0);
+            free(handle);
             return;
         }
         PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
         CPython.PyObject_GC_UnTrack(handle);
         Memory.putInt(handle, 1);
         recycle(handle, handle | UNTRACKED, loop == null ? 0 : loop.threadState);
+    }
+
+    /**
+     * Frees {@code handle} as the type did before us. That function, {@code subtype_dealloc}, looks for the nearest base
+     * with another {@code tp_dealloc} and calls it: the slot has to be its own meanwhile, or it would find and call ours.
+     */
+    private void free(long handle) {
+        Memory.putLong(type + Layout.TP_DEALLOC, freshDealloc);
+        CPython.call(freshDealloc, handle, 0);
+        if (open) {
+            Memory.putLong(type + Layout.TP_DEALLOC, deallocUpcall);
+        }
     }
 
     /** Empties {@code handle}, to which only we hold a reference, and pools it as {@code pooled}. */
