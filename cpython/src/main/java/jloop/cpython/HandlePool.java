@@ -18,6 +18,11 @@ final class HandlePool {
     /** Low bit of a pooled address: the collector does not track it. */
     private static final long UNTRACKED = 1;
 
+    /** Destructors inside of destructors after which the type's own takes over: it defers what is nested too deep. */
+    private static final int MAX_DEPTH = 32;
+    /** Destructors of handles that are under way. */
+    private static int depth;
+
     /** The type whose instances these are. */
     final long type;
     /** Whether these are {@code asyncio.TimerHandle}s. */
@@ -153,6 +158,7 @@ final class HandlePool {
     void dealloc(long handle) {
         if (!open
                 || size >= CAPACITY
+                || depth >= MAX_DEPTH
                 || Refs.type(handle) != type
                 || Memory.getLong(handle + Layout.HANDLE_WEAKREFS) != 0) {
             free(handle);
@@ -161,7 +167,9 @@ final class HandlePool {
         PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
         CPython.PyObject_GC_UnTrack(handle);
         Memory.putInt(handle, 1);
+        depth++;
         recycle(handle, handle | UNTRACKED, loop == null ? 0 : loop.threadState);
+        depth--;
     }
 
     /**
