@@ -11,7 +11,7 @@ import sys
 import threading
 from asyncio import base_events, constants, events, sslproto, tasks, unix_events
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from . import _jvm, _native
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
@@ -65,12 +65,13 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
     """
 
     _selector: Any
+    _thread_id: Any
     _closed = True  # until `__init__` is through: a loop that could not be made has nothing to close
 
     def __init__(self) -> None:
         _native.load()
         self._roots = self._open()
-        super().__init__(_PollerView(self))
+        super().__init__(cast(Any, _PollerView(self)))
 
     # ---- running
 
@@ -209,7 +210,7 @@ if sys.version_info >= (3, 13, 3):
             del task  # an exception's traceback must not keep it
 
 else:
-    create_task_slow = base_events.BaseEventLoop.create_task
+    create_task_slow: Any = base_events.BaseEventLoop.create_task  # type: ignore[no-redef]
 
 
 # Debug mode: the checks and the traceback of asyncio, around the same queues.
@@ -226,9 +227,7 @@ def call_soon_debug(loop: Loop, context: Any, callback: Callable[..., object], *
     return handle
 
 
-def call_soon_threadsafe_debug(
-    loop: Loop, context: Any, callback: Callable[..., object], *args: Any
-) -> events.Handle:
+def call_soon_threadsafe_debug(loop: Loop, context: Any, callback: Callable[..., object], *args: Any) -> events.Handle:
     """`Loop.call_soon_threadsafe` in debug mode."""
     loop._check_callback(callback, "call_soon_threadsafe")
     handle = _AsyncioThreadSafeHandle(callback, args, loop, context)

@@ -1,4 +1,4 @@
-"""Accepting connections: what asyncio's loop does for each in a task, without the task where nothing has to be awaited."""
+"""Accepting connections as the loop of asyncio does, without a task where nothing has to be awaited."""
 
 import errno
 import socket

@@ -35,6 +35,8 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         "_sock_fd",
     )
 
+    _sock: Any  # a socket, None once it is closed
+
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
 
@@ -333,4 +335,3 @@ def transport_failed(transport: SocketTransport, exc: BaseException) -> None:
         loop.call_exception_handler(
             {"message": f"Exception in callback of {transport!r}", "exception": exc, "transport": transport}
         )
-

@@ -144,8 +144,6 @@ final class Layout {
     private static int findThreadContext() {
         long state = CPython.PyThreadState_Get();
         long context = PyErrAlreadySet.check(CPython.PyContext_New());
-        long copy = 0;
-        long variable = 0;
         int offset = 0;
         PyErrAlreadySet.check(CPython.PyContext_Enter(context));
         for (int i = 0; i < 512 && offset == 0; i += 8) { // the state is larger than that in every version
@@ -153,10 +151,10 @@ final class Layout {
                 offset = i;
             }
         }
-        copy = PyErrAlreadySet.check(CPython.PyContext_CopyCurrent());
+        long copy = PyErrAlreadySet.check(CPython.PyContext_CopyCurrent());
         boolean sameMap = Memory.getLong(copy + CONTEXT_VARS) == Memory.getLong(context + CONTEXT_VARS)
                 && Memory.getLong(copy + CONTEXT_VARS) != 0;
-        variable = PyErrAlreadySet.check(CPython.PyContextVar_New(Names.CONTEXT_TEXT, 0));
+        long variable = PyErrAlreadySet.check(CPython.PyContextVar_New(Names.CONTEXT_TEXT, 0));
         Refs.decref(PyErrAlreadySet.check(CPython.PyContextVar_Set(variable, NONE)));
         boolean otherMap = Memory.getLong(copy + CONTEXT_VARS) != Memory.getLong(context + CONTEXT_VARS);
         PyErrAlreadySet.check(CPython.PyContext_Exit(context));

@@ -101,11 +101,12 @@ class DescriptorWatchTest {
     void shouldNotEndAWaitByAnEventOfTheOneBefore() {
         watch.addWait(Pollable.READ);
         pair.send(new byte[1]);
-        host.soon(() -> { // runs before the event, which is queued behind it
-            receive();
-            watch.removeWait(Pollable.READ);
-            watch.addWait(Pollable.READ);
-        });
+        host.soon(
+                () -> { // runs before the event, which is queued behind it
+                    receive();
+                    watch.removeWait(Pollable.READ);
+                    watch.addWait(Pollable.READ);
+                });
         turn();
         assertThat(watch.events).isEmpty();
 

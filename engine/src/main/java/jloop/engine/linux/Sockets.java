@@ -45,8 +45,8 @@ public final class Sockets {
     /** As {@link #recv}, with {@code MSG_DONTWAIT}: for descriptors that others may have made blocking. */
     public static long recvNow(CallState state, int fd, long buffer, long length) {
         try {
-            return state.check((long)
-                    recv.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_DONTWAIT, 0L, 0L));
+            return state.check(
+                    (long) recv.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_DONTWAIT, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("recv", t);
         }
