@@ -70,20 +70,25 @@ def _measure(words: Sequence[str], core: bool) -> int:
     chosen_loops = _loops(options.loops, environment["packages"])
     chosen_modes = _modes(options.modes or ["*"], environment["packages"])
     cores = machine.choose_cores()
-    results = Results(
-        loops=[loop.name for loop in chosen_loops],
-        machine=machine.describe(),
-        environment=environment,
-        settings={
-            "rounds": options.rounds,
-            "seconds": options.seconds,
-            "warmup": options.warmup,
-            "cores_shared": cores.shared,
-        },
-        started=time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
-    )
-    directory = Path(options.output) / time.strftime("%Y%m%d-%H%M%S")
+    settings = {
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "warmup": options.warmup,
+        "cores_shared": cores.shared,
+    }
+    if options.resume:
+        directory = options.resume
+        results = Results.read(directory / "results.json")
+        if (results.settings, results.environment) != (settings, environment):
+            raise ValueError(f"{directory} was measured with other settings or versions")
+        chosen_modes = [mode for mode in chosen_modes if mode.name not in results.modes]
+    else:
+        directory = Path(options.output) / time.strftime("%Y%m%d-%H%M%S")
+        started = time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC"
+        names = [loop.name for loop in chosen_loops]
+        results = Results(names, machine.describe(), environment, settings, started)
     print(f"{report.circumstances(results)}- results go to {directory}\n", file=sys.stderr)
+    _prepare(options.python, chosen_loops)
     # The driver waits most of the time; the load's core has more room than the server's.
     os.sched_setaffinity(0, cores.load)
     with tempfile.TemporaryDirectory(prefix="jloop-bench-") as temporary:
@@ -107,13 +112,16 @@ def _parser(core: bool) -> argparse.ArgumentParser:
     parser.add_argument("--modes", nargs="+", metavar="NAME", default=list(CORE_MODES) if core else None)
     parser.add_argument("--loops", nargs="+", metavar="NAME", help="default: what is installed, and bounds")
     parser.add_argument("--rounds", type=int, default=3 if core else 5, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=2.0, help="measured per sample; default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=1.5, help="measured per sample; default: %(default)s")
     parser.add_argument("--warmup", type=float, default=1.5, help="seconds before each; default: %(default)s")
     parser.add_argument(
         "--python", metavar="EXE", default=sys.executable, help="interpreter of the processes under test"
     )
     parser.add_argument("--quick", action="store_true", help="two short rounds: does it work, and about how fast")
     parser.add_argument("--output", metavar="DIR", default=_OUTPUT, help="default: %(default)s")
+    parser.add_argument(
+        "--resume", metavar="DIR", type=Path, help="go on with the modes that an earlier run did not reach"
+    )
     parser.add_argument("--list", action="store_true", help="list modes and loops, and end")
     return parser
 
@@ -135,6 +143,14 @@ def _environment(python: str) -> dict[str, dict[str, str]]:
     )
     found: dict[str, dict[str, str]] = json.loads(done.stdout)
     return found
+
+
+def _prepare(python: str, chosen: Sequence[loops.LoopSpec]) -> None:
+    """Let the loops make what they would otherwise make while something is measured."""
+    for loop in chosen:
+        if loop.prepare:
+            print(f"{loop.name}: python {' '.join(loop.prepare)}", file=sys.stderr)
+            subprocess.run([python, *loop.prepare], check=False, stdout=subprocess.DEVNULL)
 
 
 def _loops(names: Sequence[str] | None, packages: dict[str, str]) -> list[loops.LoopSpec]:

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
-import sys
 
 PACKAGES = (
     "jloop",
@@ -32,14 +31,13 @@ def version(package: str) -> str | None:
 
 
 def describe() -> dict[str, object]:
-    """`python`, its version; `openssl`; `executable`; `packages`, which are installed, with versions."""
+    """`python`, its version; `openssl`; `packages`, which are installed, with versions."""
     import ssl
 
     packages = {name: version(name) for name in PACKAGES}
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "openssl": ssl.OPENSSL_VERSION,
-        "executable": sys.executable,
         "packages": {name: found for name, found in packages.items() if found},
     }
 

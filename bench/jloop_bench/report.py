@@ -33,6 +33,7 @@ GROUPS = {
     "uvloop-own": "uvloop's own benchmark",
 }
 LIMITED = "†"
+BUSY = 0.7  # load average at the start of a run from which on figures are doubtful
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -65,6 +66,8 @@ def circumstances(results: Results) -> str:
         f"- {results.started}; {settings.get('rounds')} rounds of {settings.get('seconds')} s after "
         f"{settings.get('warmup')} s of warming up; server on one core, load on another",
     ]
+    if machine.get("load_average", 0) > BUSY:
+        lines.append(f"- **The machine was busy with other work (load average {machine['load_average']}).**")
     if settings.get("cores_shared"):
         lines.append("- **Server and load shared the only core: take nothing from these figures.**")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ mode, loop and figure a list with one number per round (null where a round faile
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jloop_bench.modes.base import Mode
 
 FORMAT = 1
+FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+@-]+/)+")  # in messages: nobody else has the same
 DIGITS = 6  # significant; more would be noise
 
 
@@ -63,7 +65,7 @@ class Results:
 
     def fail(self, mode: str, loop: str, message: str) -> None:
         """Enter that `loop` cannot do `mode`."""
-        self.failures.setdefault(mode, {})[loop] = message
+        self.failures.setdefault(mode, {})[loop] = FOLDERS.sub("…/", " ".join(message.split()))
 
     def rounds(self, mode: str, loop: str, key: str) -> dict[int, float]:
         """The values of one figure by round; those there are."""

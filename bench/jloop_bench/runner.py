@@ -56,7 +56,7 @@ def _sample(mode: Mode, loop: LoopSpec, round_: int, setup: Setup, results: Resu
         except (ChildFailed, OSError, ValueError, ArithmeticError, subprocess.CalledProcessError) as error:
             setup.end_load()  # it may still be busy with what failed
             if attempt == 1:
-                results.fail(mode.name, loop.name, " ".join(str(error).split()))
+                results.fail(mode.name, loop.name, str(error))
     return False
 
 

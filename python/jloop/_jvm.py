@@ -289,10 +289,11 @@ def _only_fault_handlers_change() -> Iterator[None]:
             continue
         if number in _FAULTS:
             _hotspot_handlers.append((number, current.handler, current, _Sigaction()))
-            _register_for_chaining(number, current)
-            _chain(number, saved)
         else:
             _libc.sigaction(number, saved, None)
+    _start_chaining()
+    for fault, _, _, _ in _hotspot_handlers:
+        _chain(fault, before[signal.Signals(fault)])
 
 
 def _load_chaining(jvm: JVM) -> None:
@@ -304,11 +305,12 @@ def _load_chaining(jvm: JVM) -> None:
         _chaining.sigaction.argtypes = _libc.sigaction.argtypes
 
 
-def _register_for_chaining(number: int, hotspots: _Sigaction) -> None:
-    """Tell libjsig that this signal is HotSpot's, as it learns it where it is preloaded."""
+def _start_chaining() -> None:
+    """Tell libjsig which signals are HotSpot's, as it learns it by itself where it is preloaded."""
     if _chaining is not None:
-        _chaining.JVM_begin_signal_setting()
-        _chaining.sigaction(number, hotspots, None)
+        _chaining.JVM_begin_signal_setting()  # forgets those of an earlier time
+        for number, _, hotspots, _ in _hotspot_handlers:
+            _chaining.sigaction(number, hotspots, None)
         _chaining.JVM_end_signal_setting()
 
 

@@ -232,16 +232,19 @@ class TestStarting:
             import faulthandler
             from jloop import _jvm
             new_event_loop().close()
-            def address(): return _jvm._sigaction(signal.SIGSEGV).handler
-            hotspots = address()
+            faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+            def handlers(): return [_jvm._sigaction(number).handler for number in faults]
+            hotspots = handlers()
+            assert all(hotspots)
             for switch in (faulthandler.enable, faulthandler.disable, faulthandler.enable):
                 switch()
-                assert address() == hotspots
+                assert handlers() == hotspots
             assert faulthandler.is_enabled()
-            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
-            assert address() != hotspots
-            _jvm.restore_signal_handlers()
-            assert address() == hotspots
+            for number in faults:
+                signal.signal(number, signal.SIG_DFL)
+                assert handlers() != hotspots
+                _jvm.restore_signal_handlers()
+                assert handlers() == hotspots
             """,
         )
         assert ended.returncode == 0, ended.stderr

@@ -26,6 +26,11 @@ START_TIMEOUT = 60.0  # seconds until a server must serve
 PACKAGE_ROOT = Path(__file__).parent.parent.parent
 
 
+def bare_env() -> dict[str, str]:
+    """The environment as users have it, but nothing is made in the background, and warnings do not clutter."""
+    return {"JLOOP_AOT": "use", **os.environ, "PYTHONWARNINGS": "ignore"}
+
+
 class Figure(NamedTuple):
     """One number that a mode measures: `key` in samples, and how it is told.
 
@@ -66,7 +71,7 @@ class Setup:
     def env(self) -> dict[str, str]:
         """The environment of processes under test: this package can be imported, warnings do not clutter."""
         paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONWARNINGS": "ignore"}
+        return {**bare_env(), "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
     def module(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> Child:
         """Run a module of this package by the interpreter under test on the server's core."""

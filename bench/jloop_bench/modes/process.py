@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jloop_bench.child import Child
 from jloop_bench.inprocess import registry
-from jloop_bench.modes.base import START_TIMEOUT, Figure, Mode
+from jloop_bench.modes.base import START_TIMEOUT, Figure, Mode, bare_env
 from jloop_bench.stats import median
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class StartMode(Mode):
         with tempfile.TemporaryDirectory(dir=setup.directory) as cache:
             env = bare_env()
             if self.cold:
-                env["XDG_CACHE_HOME"] = cache
+                env["XDG_CACHE_HOME"] = env["JLOOP_CACHE_DIR"] = cache
             began = time.monotonic_ns()
             with Child([setup.python, "-c", f"{loop.setup}\n{FIRST_CALLBACK}"], setup.cores.server, env) as child:
                 first = int(child.line(START_TIMEOUT))
@@ -89,11 +88,6 @@ class MemoryMode(Mode):
             child.line(START_TIMEOUT)
             time.sleep(SETTLE)
             return child.memory()
-
-
-def bare_env() -> dict[str, str]:
-    """The environment as users have it."""
-    return {**os.environ, "PYTHONWARNINGS": "ignore"}
 
 
 def _in_process(benchmark: registry.Benchmark) -> InProcessMode:

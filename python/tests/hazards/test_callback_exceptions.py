@@ -252,7 +252,9 @@ def test_an_exception_to_leave_by_does_not_break_the_transport(jloop_child: Chil
         PROGRAM,
         where,
         kind,
-        out=re.compile(rf"(?s).*server resume_writing\nrun_forever: {kind}\n.*client got 20000000\n.*lost with NoneType\n.*"),
+        out=re.compile(
+            rf"(?s).*server resume_writing\nrun_forever: {kind}\n.*client got 20000000\n.*lost with NoneType\n.*"
+        ),
     )
 
 
@@ -445,5 +447,7 @@ def test_an_exception_of_a_callback_does_what_it_does_on_asyncio(
     for line in record:
         say(line)
 """
-    program = PROGRAM[: PROGRAM.index("    loop = new_event_loop()\n    loop.set_exception_handler(handler)\n    servers")]
+    program = PROGRAM[
+        : PROGRAM.index("    loop = new_event_loop()\n    loop.set_exception_handler(handler)\n    servers")
+    ]
     same_on_both(asyncio_child, jloop_child, program + body, where, kind)

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from .child import Child, lines
+from .child import Child
 
 OPEN = {
     "a loop that never ran": "",
@@ -123,7 +123,7 @@ THREAD = (
             self.transport.write(data)
 
     async def play():
-        """Bytes go to and fro between protocols from now on, without any task to be missed at the end."""
+        # bytes go to and fro between protocols from now on, without any task to be missed at the end
         loop = asyncio.get_running_loop()
         things = [await loop.create_server(Ball, "127.0.0.1", 0)]
         for _ in range(5):

@@ -147,7 +147,9 @@ def test_pytest_with_its_faulthandler_plugin_runs_loops(child: Child) -> None:
     )
 
 
-@pytest.mark.parametrize("order", ["enable loop", "loop enable", "loop enable disable enable loop", "enable loop disable loop enable"])
+@pytest.mark.parametrize(
+    "order", ["enable loop", "loop enable", "loop enable disable enable loop", "enable loop disable loop enable"]
+)
 def test_a_real_crash_still_prints_the_python_traceback(child: Child, order: str) -> None:
     """Whoever enabled `faulthandler` wants Python's traceback of a crash, not only the JVM's report of it."""
     child.run(

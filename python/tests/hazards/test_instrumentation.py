@@ -220,12 +220,16 @@ def test_work_under_a_variable(child: Child, env: dict[str, str]) -> None:
     child.run(WORK, child.loop, env=env, out="done\n")
 
 
-@pytest.mark.parametrize("options", ["-X dev", "-bb", "-O", "-OO", "-u", "-W error", "-s", "-E path", "-I path", "-S path", "-P", "-B"])
+@pytest.mark.parametrize(
+    "options", ["-X dev", "-bb", "-O", "-OO", "-u", "-W error", "-s", "-E path", "-I path", "-S path", "-P", "-B"]
+)
 def test_work_under_an_option(child: Child, options: str) -> None:
     if options == "-P" and sys.version_info < (3, 11):
         pytest.skip("-P came with CPython 3.11")
     words = options.replace(" path", "").split()
-    paths = ":".join(re.sub(r"^$", "/nonexistent", path) for path in [*child.environment({})["PYTHONPATH"].split(":"), *sys.path])
+    paths = ":".join(
+        re.sub(r"^$", "/nonexistent", path) for path in [*child.environment({})["PYTHONPATH"].split(":"), *sys.path]
+    )
     # -W error: warnings that nobody can catch are printed, and there must be none
     child.run(WORK, child.loop, *(["path", paths] if "path" in options else []), options=tuple(words), out="done\n")
 

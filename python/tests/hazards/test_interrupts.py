@@ -151,7 +151,9 @@ def test_an_interrupt_nobody_catches_ends_the_process_by_sigint(child: Child, co
     running.finish(status=-signal.SIGINT, out="ready\n", err=re.compile(rf"({error}{chained})*{error}"), limit=20)
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGPROF", "SIGVTALRM"])
+@pytest.mark.parametrize(
+    "number", ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGPROF", "SIGVTALRM"]
+)
 @pytest.mark.parametrize("work", ["idle", "busy"])
 def test_a_signal_left_at_its_default_ends_the_process(child: Child, number: str, work: str) -> None:
     running = child.start(

@@ -237,7 +237,13 @@ CHAIN = """
 
 
 @pytest.mark.parametrize(
-    "drop", ["handle.cancel()", "loop.close()", "loop.run_until_complete(asyncio.sleep(0.01))", "handle = loop = None; loop = new_event_loop()"]
+    "drop",
+    [
+        "handle.cancel()",
+        "loop.close()",
+        "loop.run_until_complete(asyncio.sleep(0.01))",
+        "handle = loop = None; loop = new_event_loop()",
+    ],
 )
 @pytest.mark.parametrize("make", ["loop.call_soon(callback, handle)", "loop.call_later(1e-9, callback, handle)"])
 def test_a_long_chain_of_handles_is_freed_without_recursion(child: Child, make: str, drop: str) -> None:

@@ -1,0 +1,1 @@
+"""Long mixed loads."""
