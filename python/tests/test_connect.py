@@ -106,7 +106,7 @@ async def test_a_name_is_resolved(loop: Loop) -> None:
 
 async def test_a_port_may_be_text(loop: Loop) -> None:
     async with echo_server() as (host, port):
-        _, protocol = await loop.create_connection(Recorder, host, str(port))  # type: ignore[arg-type]
+        _, protocol = await loop.create_connection(Recorder, host, str(port))
         await end(protocol)
 
 
@@ -140,7 +140,9 @@ class TestSeveralAddresses:
             assert transport.get_extra_info("peername") == address
             await end(protocol)
 
-    async def test_when_all_fail_the_errors_are_told(self, loop: Loop, resolve: list[Address], refused: Address) -> None:
+    async def test_when_all_fail_the_errors_are_told(
+        self, loop: Loop, resolve: list[Address], refused: Address
+    ) -> None:
         resolve += [refused, refused]
         with pytest.raises(OSError) as raised:
             await loop.create_connection(Recorder, "many.test", 1)

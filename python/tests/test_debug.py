@@ -113,7 +113,7 @@ def test_what_cannot_be_called_is_refused_at_once(debug_loop: Loop, method: str)
 
 
 def test_a_slow_callback_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    debug_loop.slow_callback_duration = 0.005  # type: ignore[attr-defined]
+    debug_loop.slow_callback_duration = 0.005
     debug_loop.call_soon(time.sleep, 0.01)
     debug_loop.call_soon(time.sleep, 0)
     with caplog.at_level(logging.WARNING, logger="asyncio"):
@@ -130,7 +130,7 @@ def test_a_slow_step_of_a_task_is_logged_with_the_task(debug_loop: Loop, caplog:
     async def slow_coroutine() -> None:
         time.sleep(0.01)
 
-    debug_loop.slow_callback_duration = 0.005  # type: ignore[attr-defined]
+    debug_loop.slow_callback_duration = 0.005
     with caplog.at_level(logging.WARNING, logger="asyncio"):
         debug_loop.run_until_complete(slow_coroutine())
     (message,) = [record.getMessage() for record in caplog.records]
@@ -139,14 +139,14 @@ def test_a_slow_step_of_a_task_is_logged_with_the_task(debug_loop: Loop, caplog:
 
 
 def test_a_slow_callback_is_not_logged_without_debug_mode(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
-    loop.slow_callback_duration = 0.0001  # type: ignore[attr-defined]
+    loop.slow_callback_duration = 0.0001
     loop.call_soon(time.sleep, 0.002)
     run_once(loop)
     assert not caplog.records
 
 
 def test_the_limit_of_slow_callbacks_is_a_tenth_of_a_second(loop: Loop) -> None:
-    assert loop.slow_callback_duration == 0.1  # type: ignore[attr-defined]
+    assert loop.slow_callback_duration == 0.1
 
 
 def test_handles_remember_where_they_were_made(debug_loop: Loop, errors: LoopErrors) -> None:

@@ -330,7 +330,10 @@ async def test_bad_arguments_of_the_connecting_methods_have_asyncios_errors(loop
             ),
             (lambda: loop.create_server(asyncio.Protocol, sock=datagrams), "A Stream Socket was expected"),
             (lambda: loop.create_unix_connection(asyncio.Protocol), "no path and sock were specified"),
-            (lambda: loop.create_unix_connection(asyncio.Protocol, sock=sock), "A UNIX Domain Stream Socket was expected"),
+            (
+                lambda: loop.create_unix_connection(asyncio.Protocol, sock=sock),
+                "A UNIX Domain Stream Socket was expected",
+            ),
             (lambda: loop.create_unix_server(asyncio.Protocol), "path was not specified, and no sock specified"),
             (lambda: loop.create_unix_server(asyncio.Protocol, sock=sock), "A UNIX Domain Stream Socket was expected"),
             (lambda: loop.connect_accepted_socket(asyncio.Protocol, datagrams), "A Stream Socket was expected"),
@@ -339,4 +342,4 @@ async def test_bad_arguments_of_the_connecting_methods_have_asyncios_errors(loop
             with pytest.raises(ValueError, match=message):
                 await call()
         with pytest.raises(TypeError, match="ssl argument must be an SSLContext or None"):
-            await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=True)  # type: ignore[arg-type]
+            await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=True)

@@ -117,7 +117,7 @@ def test_a_handle_kept_by_its_own_callback_is_not_given_to_another_call(loop: Lo
     loop.call_later(0, loop.call_soon, loop.stop)
     while len(kept) < 100:
         run_once(loop)
-    assert [handle._args for handle in kept] == [(number,) for number in reversed(range(100))]  # type: ignore[attr-defined]
+    assert [handle._args for handle in kept] == [(number,) for number in reversed(range(100))]
 
 
 def test_handles_work_in_sets_and_as_keys(loop: Loop) -> None:

@@ -92,9 +92,7 @@ class TestReading:
         await protocol.wait_for("lost")
         assert protocol.events == ["made", "lost"]
 
-    async def test_an_exception_in_data_received_is_reported(
-        self, loop: Loop, errors: LoopErrors, pipe: Any
-    ) -> None:
+    async def test_an_exception_in_data_received_is_reported(self, loop: Loop, errors: LoopErrors, pipe: Any) -> None:
         class Failing(Recorder):
             def data_received(self, data: bytes) -> None:
                 raise LookupError("in data_received")
@@ -257,7 +255,7 @@ class TestKinds:
         (tmp_path / "file").write_bytes(b"x")
         for connect, mode in ((loop.connect_read_pipe, "rb"), (loop.connect_write_pipe, "wb")):
             with open(tmp_path / "file", mode) as file, pytest.raises(ValueError, match="Pipe transport is"):
-                await connect(Recorder, file)  # type: ignore[arg-type]
+                await connect(Recorder, file)
 
 
 async def test_descriptors_of_pipes_become_nonblocking_and_stay_so(loop: Loop, pipe: Any) -> None:

@@ -79,7 +79,7 @@ def test_run_until_complete_leaves_no_callback_on_the_future(loop: Loop) -> None
         loop.call_soon(loop.stop)
         with pytest.raises(RuntimeError):
             loop.run_until_complete(future)
-    assert not future._callbacks  # type: ignore[attr-defined]
+    assert not future._callbacks
 
 
 def test_what_is_ready_with_the_last_step_runs_before_the_return(loop: Loop) -> None:

@@ -176,9 +176,7 @@ async def test_over_tls_a_file_is_read_and_sent(loop: Loop, file: Any) -> None:
 
 
 class TestSockets:
-    async def send(
-        self, loop: Loop, call: Callable[[socket.socket], Any]
-    ) -> tuple[Any, bytes]:
+    async def send(self, loop: Loop, call: Callable[[socket.socket], Any]) -> tuple[Any, bytes]:
         """What `call(sock)` returns, and what the peer receives."""
         left, right = tcp_socketpair()
         left.setblocking(False)

@@ -48,7 +48,7 @@ async def ask(port: int, host: str = "127.0.0.1", question: bytes = b"question")
 async def serving(*args: Any, **options: Any) -> AsyncIterator[asyncio.Server]:
     server = await asyncio.get_running_loop().create_server(Echo, *args, **options)
     try:
-        yield server  # type: ignore[misc]
+        yield server
     finally:
         server.close()
         await server.wait_closed()

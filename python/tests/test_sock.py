@@ -301,15 +301,15 @@ class TestConnectAndAccept:
 class TestDatagrams:
     async def test_a_datagram_comes_with_its_senders_address(self, loop: Loop, datagrams: Sockets) -> None:
         left, right = datagrams
-        assert await loop.sock_sendto(left, b"hello", right.getsockname()) == 5  # type: ignore[attr-defined]
-        assert await loop.sock_recvfrom(right, 100) == (b"hello", left.getsockname())  # type: ignore[attr-defined]
+        assert await loop.sock_sendto(left, b"hello", right.getsockname()) == 5
+        assert await loop.sock_recvfrom(right, 100) == (b"hello", left.getsockname())
 
     async def test_recvfrom_waits_and_can_be_cancelled(self, loop: Loop, datagrams: Sockets) -> None:
         left, right = datagrams
-        task = loop.create_task(loop.sock_recvfrom(left, 100))  # type: ignore[attr-defined]
+        task = loop.create_task(loop.sock_recvfrom(left, 100))
         await waits(task)
         await cancel(task)
-        task = loop.create_task(loop.sock_recvfrom(left, 100))  # type: ignore[attr-defined]
+        task = loop.create_task(loop.sock_recvfrom(left, 100))
         await waits(task)
         right.sendto(b"late", left.getsockname())
         assert await task == (b"late", right.getsockname())
@@ -318,17 +318,17 @@ class TestDatagrams:
         left, right = datagrams
         buffer = bytearray(b"..........")
         right.sendto(b"hello", left.getsockname())
-        assert await loop.sock_recvfrom_into(left, buffer) == (5, right.getsockname())  # type: ignore[attr-defined]
+        assert await loop.sock_recvfrom_into(left, buffer) == (5, right.getsockname())
         assert buffer == b"hello....."
         right.sendto(b"worlds", left.getsockname())
-        got = await loop.sock_recvfrom_into(left, buffer, 3)  # type: ignore[attr-defined]
+        got = await loop.sock_recvfrom_into(left, buffer, 3)
         assert got == (3, right.getsockname())
         assert buffer == b"worlo....."
 
     async def test_an_empty_datagram_arrives(self, loop: Loop, datagrams: Sockets) -> None:
         left, right = datagrams
-        assert await loop.sock_sendto(left, b"", right.getsockname()) == 0  # type: ignore[attr-defined]
-        assert await loop.sock_recvfrom(right, 100) == (b"", left.getsockname())  # type: ignore[attr-defined]
+        assert await loop.sock_sendto(left, b"", right.getsockname()) == 0
+        assert await loop.sock_recvfrom(right, 100) == (b"", left.getsockname())
 
     async def test_sendto_waits_for_room(self, loop: Loop) -> None:
         left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support import Loop, LoopErrors, iterations, pattern, receive_all, reset, tcp_socketpair
 
+
 async def pair(**options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, socket.socket]:
     """A stream pair on one end of a connection, the blocking socket of the other end."""
     left, right = tcp_socketpair()

@@ -112,7 +112,9 @@ class TestRunning:
         assert await run("cat", tmp_path / "file") == (0, b"content", b"")
         assert await run(b"cat", os.fsencode(tmp_path / "file")) == (0, b"content", b"")
 
-    @pytest.mark.parametrize("bad", [{"universal_newlines": True}, {"text": True}, {"encoding": "utf-8"}, {"bufsize": 1}])
+    @pytest.mark.parametrize(
+        "bad", [{"universal_newlines": True}, {"text": True}, {"encoding": "utf-8"}, {"bufsize": 1}]
+    )
     async def test_text_and_buffering_are_refused(self, loop: Loop, bad: dict[str, Any]) -> None:
         with pytest.raises(ValueError):
             await asyncio.create_subprocess_exec("true", **bad)
@@ -201,9 +203,7 @@ class TestOptions:
         assert (status, set(out.split())) == (0, {b"23456", b"34567"})
 
     async def test_another_executable_can_be_run_under_the_name(self, loop: Loop) -> None:
-        process = await asyncio.create_subprocess_exec(
-            "pretended", "-c", "echo $0", executable="/bin/sh", stdout=PIPE
-        )
+        process = await asyncio.create_subprocess_exec("pretended", "-c", "echo $0", executable="/bin/sh", stdout=PIPE)
         assert (await process.communicate())[0] == b"pretended\n"
 
     async def test_signals_are_restored_in_the_child(self, loop: Loop) -> None:
@@ -270,7 +270,8 @@ class TestEnding:
         with pytest.raises(asyncio.CancelledError):
             await task
         process.kill()
-        await process.wait()
+        await process.communicate()
+        assert process.returncode == -signal.SIGKILL
         process._transport.close()  # type: ignore[attr-defined]
 
     async def test_creating_can_be_cancelled(self, loop: Loop) -> None:

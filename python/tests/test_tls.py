@@ -75,9 +75,7 @@ async def secured(
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda version: version.name)
 class TestBothVersions:
     @pytest.mark.parametrize("size", [1, 1000, 16_384, 16_385, 1_000_003, 4_000_000])
-    async def test_an_echo_of_any_size_comes_back_exactly(
-        self, loop: Loop, version: ssl.TLSVersion, size: int
-    ) -> None:
+    async def test_an_echo_of_any_size_comes_back_exactly(self, loop: Loop, version: ssl.TLSVersion, size: int) -> None:
         data = pattern(size)
         async with secured(Echo, Recorder, server_context(version), client_context(version)) as (_, client):
             client.transport.write(data)
@@ -224,9 +222,7 @@ class TestClose:
 
         def peer() -> bytes:
             plain = socket.create_connection(address)
-            with client_context().wrap_socket(
-                plain, server_hostname="localhost", suppress_ragged_eofs=False
-            ) as sock:
+            with client_context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock:
                 return receive_all(sock)
 
         class Greeting(Recorder):
@@ -309,7 +305,10 @@ class TestHandshake:
         server = await loop.create_server(Recorder, "127.0.0.1", 0, ssl=server_context())
         with pytest.raises(ssl.SSLCertVerificationError):
             await loop.create_connection(
-                Recorder, *server.sockets[0].getsockname(), ssl=ssl.create_default_context(), server_hostname="localhost"
+                Recorder,
+                *server.sockets[0].getsockname(),
+                ssl=ssl.create_default_context(),
+                server_hostname="localhost",
             )
         server.close()
         await server.wait_closed()
@@ -384,9 +383,7 @@ class TestHandshake:
             assert open_descriptors() == before
 
     async def test_a_silent_client_is_dropped_after_its_time(self, loop: Loop, errors: LoopErrors) -> None:
-        server = await loop.create_server(
-            Recorder, "127.0.0.1", 0, ssl=server_context(), ssl_handshake_timeout=0.01
-        )
+        server = await loop.create_server(Recorder, "127.0.0.1", 0, ssl=server_context(), ssl_handshake_timeout=0.01)
         with socket.create_connection(server.sockets[0].getsockname()) as client:
             assert await loop.run_in_executor(None, client.recv, 1) == b""
         server.close()
@@ -516,7 +513,7 @@ class TestStartTls:
 
     async def test_a_transport_that_cannot_is_refused(self, loop: Loop) -> None:
         with pytest.raises(TypeError, match="is not supported by start_tls"):
-            await loop.start_tls(asyncio.Transport(), Recorder(), client_context())  # type: ignore[arg-type]
+            await loop.start_tls(asyncio.Transport(), Recorder(), client_context())
 
     @since_311
     async def test_tls_can_be_spoken_inside_tls(self, loop: Loop) -> None:

@@ -565,7 +565,7 @@ class TestProtocols:
             got: list[bytes] = []
             client.transport.write(b"a")
             await server.read(1)
-            server.data_received = lambda data: (got.append(data), server.happened())  # type: ignore[method-assign]
+            server.data_received = lambda data: (got.append(data), server.happened())
             server.transport.set_protocol(server)
             client.transport.write(b"b")
             await server.wait(lambda: got)

@@ -217,9 +217,7 @@ class TestErrors:
         await end(sender)
         assert sender.lost_with is None
 
-    async def test_an_exception_in_datagram_received_closes_the_endpoint(
-        self, loop: Loop, errors: LoopErrors
-    ) -> None:
+    async def test_an_exception_in_datagram_received_closes_the_endpoint(self, loop: Loop, errors: LoopErrors) -> None:
         class Failing(Datagrams):
             def datagram_received(self, data: bytes, addr: Any) -> None:
                 super().datagram_received(data, addr)

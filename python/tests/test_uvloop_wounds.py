@@ -695,15 +695,13 @@ class TestInterrupt:
         assert run_script(loop_name, source).stdout == "ended\n"
 
 
-async def test_the_log_of_a_slow_step_names_task_and_coroutine(
-    loop: Loop, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_log_of_a_slow_step_names_task_and_coroutine(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     # 656 (and 103): the message named an internal wrapper instead of what was slow
     async def slow_one() -> None:
         time.sleep(0.01)
 
     loop.set_debug(True)
-    loop.slow_callback_duration = 0.005  # type: ignore[attr-defined]
+    loop.slow_callback_duration = 0.005
     await loop.create_task(slow_one(), name="the culprit")
     (message,) = [record.getMessage() for record in caplog.records if "Executing" in record.getMessage()]
     assert "slow_one" in message

@@ -438,7 +438,7 @@ def test_an_exception_of_a_callback_does_what_it_does_on_asyncio(
         else:
             getattr(loop, where)(*([0] if where == "call_later" else []), callback)
         loop.call_soon(note, "next")
-        turn()
+        turn(0.2 if where == "signal handler" else 0.02)
     if where == "signal handler":
         loop.remove_signal_handler(signal.SIGUSR1)
     loop.remove_reader(ours)
