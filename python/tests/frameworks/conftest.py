@@ -17,7 +17,13 @@ Serve = Callable[..., Server]
 RunProgram = Callable[..., str]
 
 
-@pytest.fixture(params=["asyncio", "jloop"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`--loop` narrows what runs, here as in the other tests."""
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", metafunc.config.getoption("--loop", None) or ["asyncio", "jloop"], indirect=True)
+
+
+@pytest.fixture
 def kind(request: pytest.FixtureRequest) -> str:
     """The kind of loop that the framework runs on."""
     return str(request.param)

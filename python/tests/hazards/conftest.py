@@ -10,7 +10,16 @@ import pytest
 from .child import Child
 
 
-@pytest.fixture(params=["asyncio", "jloop"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`--loop` narrows what runs, here as in the other tests; what compares the two loops runs on both."""
+    wanted = metafunc.config.getoption("--loop", None) or ["asyncio", "jloop"]
+    if "child" in metafunc.fixturenames:
+        metafunc.parametrize("child", wanted, indirect=True)
+    elif "jloop_child" in metafunc.fixturenames:
+        metafunc.parametrize("jloop_child", [name for name in wanted if name == "jloop"], indirect=True)
+
+
+@pytest.fixture
 def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     """A runner of programs, once on asyncio and once on jloop."""
     child = Child(request.param, tmp_path)
@@ -18,7 +27,7 @@ def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     child.close()
 
 
-@pytest.fixture(params=["jloop"])
+@pytest.fixture
 def jloop_child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
     """A runner of programs on jloop only, for what asyncio cannot show."""
     child = Child(request.param, tmp_path)

@@ -55,8 +55,11 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("end", ["", "sys.exit(3)", "del loop; collect()", "os._exit(3)"])
-@pytest.mark.parametrize("what", OPEN)
+@pytest.mark.parametrize(
+    ("what", "end"),
+    [(what, end) for what in OPEN for end in ("", "del loop; collect()")]
+    + [("connections", "sys.exit(3)"), ("connections", "os._exit(3)"), ("timers pending", "os._exit(3)")],
+)
 def test_exit_with_something_open(child: Child, what: str, end: str) -> None:
     child.run(
         PROGRAM

@@ -59,8 +59,11 @@ STEPS = """
 """
 
 
-@pytest.mark.parametrize("bound", ["late", "early"])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("order", "bound"),
+    [(order, "late") for order in ORDERS]
+    + [("loop enable loop", "early"), ("enable loop disable loop enable loop", "early"), ("loop inside loop", "early")],
+)
 def test_load_survives_faulthandler_in_any_order(child: Child, order: str, bound: str) -> None:
     child.run(STEPS, order, bound, env=SAFEPOINTS, out="done\n")
 

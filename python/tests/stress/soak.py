@@ -17,6 +17,7 @@ import collections
 import contextlib
 import gc
 import hashlib
+import logging
 import os
 import random
 import socket
@@ -477,11 +478,12 @@ def resident() -> float:
 
 
 def descriptors() -> dict[str, str]:
+    """What each descriptor is; without the files that the JVM takes its classes from, some of which it opens late."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             found[name] = os.readlink(f"/proc/self/fd/{name}")
-    return found
+    return {name: what for name, what in found.items() if not what.endswith((".jar", "/modules"))}
 
 
 def make_certificate(folder: Path) -> Path:
@@ -524,6 +526,8 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
+    # sslproto writes on after a reset, and asyncio's transports, like jloop's, say so each time
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     print(f"loop {options.loop}, Python {sys.version.split()[0]}, seed {seed}", flush=True)
 
     warm = new_event_loop(options.loop)  # what the process opens once stays open
