@@ -135,7 +135,7 @@ def basic_options() -> list[str]:
         "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
         "-XX:+UseSerialGC",
         "-Xms8m",
-        "-Xmx64m",
+        "-Xmx512m",
         "-XX:-UsePerfData",  # no file in /tmp per process
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
         "-XX:+UnlockExperimentalVMOptions",

@@ -377,3 +377,10 @@ def run_script(
         env=child_environment(loop_name, env),
         **keywords,
     )
+
+
+class Opaque:
+    """An object that is nothing in particular; its repr is the same in every process, for the names of tests."""
+
+    def __repr__(self) -> str:
+        return "an object"

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from support import Loop, Recorder, has_ipv6
+from support import Loop, Opaque, Recorder, has_ipv6
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
 
@@ -77,7 +77,7 @@ async def test_getaddrinfo_fails_as_the_socket_module(
     assert raised.value.args == expected.value.args
 
 
-@pytest.mark.parametrize("bad", [(5, 80), (object(), 80), ("127.0.0.1", object()), ("127.0.0.1", 1.5)], ids=str)
+@pytest.mark.parametrize("bad", [(5, 80), (Opaque(), 80), ("127.0.0.1", Opaque()), ("127.0.0.1", 1.5)], ids=str)
 async def test_arguments_of_wrong_types_are_refused(loop: Loop, bad: tuple[Any, Any]) -> None:
     with pytest.raises((TypeError, OSError)) as expected:
         socket.getaddrinfo(*bad)

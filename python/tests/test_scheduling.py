@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support import Loop, LoopErrors, iterations, until
+from support import Loop, LoopErrors, Opaque, iterations, until
 
 
 def run_once(loop: Loop) -> None:
@@ -300,7 +300,7 @@ def test_a_closed_loop_refuses_callbacks(loop: Loop, method: str) -> None:
         getattr(loop, method)(print)
 
 
-@pytest.mark.parametrize("bad", [None, 1, "text", object()], ids=repr)
+@pytest.mark.parametrize("bad", [None, 1, "text", Opaque()], ids=repr)
 def test_what_cannot_be_called_is_reported_when_it_runs(loop: Loop, errors: LoopErrors, bad: Any) -> None:
     loop.call_soon(bad)
     run_once(loop)

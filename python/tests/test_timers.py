@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from support import Loop, LoopFactory
+from support import Loop, LoopFactory, Opaque
 
 RESOLUTION = time.get_clock_info("monotonic").resolution
 
@@ -226,7 +226,7 @@ def test_a_fraction_or_a_decimal_of_a_second_is_treated_as_addition_treats_it(lo
     assert ran == [1]
 
 
-@pytest.mark.parametrize("bad", ["1", b"1", [], object()], ids=repr)
+@pytest.mark.parametrize("bad", ["1", b"1", [], Opaque()], ids=repr)
 def test_a_delay_that_is_no_number_is_a_type_error(loop: Loop, bad: Any) -> None:
     with pytest.raises(TypeError):
         loop.call_later(bad, print)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support import (
+    Opaque,
     BufferedRecorder,
     Deaf,
     Echo,
@@ -96,7 +97,7 @@ class TestWrite:
             client.transport.write(memoryview(b"abcdef")[2:4])
             assert await server.read(14) == items.tobytes() + b"cd"
 
-    @pytest.mark.parametrize("bad", ["text", None, 1, [b"x"], object()], ids=repr)
+    @pytest.mark.parametrize("bad", ["text", None, 1, [b"x"], Opaque()], ids=repr)
     async def test_what_is_not_bytes_is_a_type_error(self, loop: Loop, kind: str, bad: Any) -> None:
         async with connected(kind) as (server, client):
             with pytest.raises(TypeError, match="data argument must be"):

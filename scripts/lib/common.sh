@@ -54,7 +54,7 @@ fingerprint() {
     local item
     for item in "$@"; do
         if [ -e "$item" ]; then
-            find "$item" -type f ! -path '*/target/*' ! -path '*/__pycache__/*' ! -path '*/jloop/lib/*' -print0 |
+            find "$item" -type f ! -path '*/target/*' ! -path '*/__pycache__/*' ! -path '*/jloop*/lib/*' -print0 |
                 LC_ALL=C sort -z | xargs -0 --no-run-if-empty sha256sum
         else
             echo "$item"
