@@ -126,7 +126,9 @@ async def test_an_exception_in_a_buffered_protocol_closes_the_connection(
     assert method in errors.take_one()["message"]
 
 
-@pytest.mark.parametrize("bad", [bytearray(), b"read-only", None, 5, memoryview(b"read-only")], ids=lambda bad: type(bad).__name__)
+@pytest.mark.parametrize(
+    "bad", [bytearray(), b"read-only", None, 5, memoryview(b"read-only")], ids=lambda bad: type(bad).__name__
+)
 async def test_a_bad_buffer_of_a_buffered_protocol_closes_the_connection(
     loop: Loop, errors: LoopErrors, bad: Any
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import threading
 import weakref
 from contextlib import closing
@@ -247,6 +248,19 @@ def test_a_loop_that_is_dropped_unclosed_warns(loop_name: str) -> None:
         del loop
         gc.collect()
     assert reference() is None
+
+
+def test_a_transport_left_open_by_its_loop_warns_when_it_is_dropped(loop_factory: LoopFactory) -> None:
+    left, right = socket.socketpair()
+    with right:
+        loop = loop_factory()
+        transport, _ = loop.run_until_complete(loop.create_connection(asyncio.Protocol, sock=left))
+        del left
+        loop.close()
+        with pytest.warns(ResourceWarning, match="unclosed (transport|<socket)"):
+            del transport, _, loop
+            gc.collect()
+        assert right.recv(1) == b""
 
 
 def test_a_thousand_loops_leave_nothing_behind(loop_name: str) -> None:

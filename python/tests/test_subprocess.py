@@ -240,8 +240,9 @@ class TestEnding:
     async def test_ending_one_that_ended_raises(self, loop: Loop) -> None:
         process = await asyncio.create_subprocess_exec("true")
         await process.wait()
+        await iterations(3)
         for end in (process.kill, process.terminate, lambda: process.send_signal(signal.SIGUSR1)):
-            with contextlib.suppress(ProcessLookupError):
+            with pytest.raises(ProcessLookupError):
                 end()
 
     async def test_signals_race_with_exits_harmlessly(self, loop: Loop, loop_name: str) -> None:

@@ -373,15 +373,6 @@ class TestClose:
             await server.wait_for("lost")
             assert server.events == ["made", "lost"]
 
-    async def test_a_transport_that_is_dropped_unclosed_warns(self, loop: Loop, kind: str) -> None:
-        left, right = socket.socketpair()
-        with right:
-            transport, protocol = await loop.create_connection(Recorder, sock=left)
-            right.close()
-            await protocol.wait_for("lost")  # nothing to warn of: it is closed
-            del transport, protocol
-            gc.collect()
-
     async def test_everything_is_let_go_after_connection_lost(self, loop: Loop, kind: str) -> None:
         async with connected(kind) as (server, client):
             references = [weakref.ref(client.transport), weakref.ref(server.transport)]

@@ -421,8 +421,7 @@ class TestTime:
         spins = 0
         while loop.time() == start:
             spins += 1
-        assert spins < 10_000
-        assert loop.time() - start < 0.001 + 10
+        assert spins < 5_000
 
     async def test_a_delay_of_nothing_still_makes_a_timer_handle(self, loop: Loop) -> None:
         # 482, 704: call_later(0) and call_later(-1) returned a Handle without when()
