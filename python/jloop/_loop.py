@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from . import _jvm, _native
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
+from ._resolver import Resolver
 from ._server import accept_connections
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
@@ -57,7 +58,7 @@ class _PollerView(Mapping[int, Any]):
         self._loop._close_engine()
 
 
-class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defined]
+class Loop(SocketCalls, Resolver, unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defined]
     """An asyncio event loop that Java drives.
 
     Every method of `asyncio.AbstractEventLoop` is here, with the behaviour of the running Python's own loop.

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import types
+from asyncio import streams
 from typing import Any
 
 from . import _jvm
@@ -104,6 +105,11 @@ def _raise_os_error(errno: int) -> None:
     raise OSError(errno, os.strerror(errno))
 
 
+def _asyncio_function(function: Any) -> Any:
+    """A method of asyncio's streams, None if it is not the one that asyncio defined."""
+    return function if getattr(function, "__globals__", None) is vars(streams) else None
+
+
 def _probe_socket() -> socket.socket | None:
     """A socket with values that Java knows, to find out where they are; None where the system gives none."""
     try:
@@ -157,6 +163,11 @@ def load() -> None:
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
             "minus_one_and_a_half": -1.5,
+            "stream_reader": streams.StreamReader,
+            "stream_reader_protocol": streams.StreamReaderProtocol,
+            "stream_data_received": _asyncio_function(streams.StreamReaderProtocol.data_received),
+            "stream_feed_data": _asyncio_function(streams.StreamReader.feed_data),
+            "stream_wakeup_waiter": _asyncio_function(streams.StreamReader._wakeup_waiter),  # type: ignore[attr-defined]
             "socket": socket.socket,
             "probe_socket": _probe_socket(),
         }

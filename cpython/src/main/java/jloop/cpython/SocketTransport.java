@@ -120,6 +120,7 @@ final class SocketTransport extends StreamChannel {
 
     @Override
     protected void received(long from, long count) {
+        long protocol = Memory.getLong(address + PROTOCOL);
         long argument;
         long name;
         if (buffered) {
@@ -127,15 +128,28 @@ final class SocketTransport extends StreamChannel {
             argument = CPython.PyLong_FromLong(count);
             name = Names.BUFFER_UPDATED;
         } else {
-            argument = CPython.PyBytes_FromStringAndSize(from, count);
             name = Names.DATA_RECEIVED;
+            int fed = feed(protocol, from, count);
+            if (fed == StreamFeed.TAKEN) {
+                return;
+            }
+            argument = fed == StreamFeed.FAILED ? 0 : CPython.PyBytes_FromStringAndSize(from, count);
         }
-        long result = argument == 0 ? 0 : inContext(name, Memory.getLong(address + PROTOCOL), argument);
+        long result = argument == 0 ? 0 : inContext(name, protocol, argument);
         Refs.xdecref(argument);
         if (result == 0) {
             callFailed(name == Names.DATA_RECEIVED ? DATA_RECEIVED_ERROR : BUFFER_UPDATED_ERROR);
         } else {
             Refs.decref(result);
+        }
+    }
+
+    /** As {@link StreamFeed#feed}. */
+    private static int feed(long protocol, long from, long count) {
+        try {
+            return StreamFeed.feed(protocol, from, count);
+        } catch (PyErrAlreadySet e) {
+            return StreamFeed.FAILED;
         }
     }
 
