@@ -8,12 +8,13 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 import socket
 import sys
 import threading
-from asyncio import base_events, constants, events, sslproto, tasks, unix_events
+from asyncio import base_events, constants, events, sslproto, tasks
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from . import _jvm, _native
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
+from ._process import WatchesChildren
 from ._server import accept_connections
 from ._signals import WokenBySignals
 from ._sockets import SocketCalls
@@ -57,7 +58,7 @@ class _PollerView(Mapping[int, Any]):
         self._loop._close_engine()
 
 
-class Loop(SocketCalls, WokenBySignals, unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defined]
+class Loop(SocketCalls, WatchesChildren, WokenBySignals):
     """An asyncio event loop that Java drives.
 
     Every method of `asyncio.AbstractEventLoop` is here, with the behaviour of the running Python's own loop.
@@ -71,6 +72,7 @@ class Loop(SocketCalls, WokenBySignals, unix_events._UnixSelectorEventLoop):  # 
     def __init__(self) -> None:
         _native.load()
         self._roots = self._open()
+        self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
 
     # ---- running
@@ -106,7 +108,7 @@ class Loop(SocketCalls, WokenBySignals, unix_events._UnixSelectorEventLoop):  # 
         self._set_engine_debug(enabled)
 
     def close(self) -> None:
-        """Close the loop; it must not be running."""
+        """Close the loop; it must not be running. Children that live go on, and nobody is told of their exit."""
         super().close()
 
     def set_task_factory(self, factory: Any) -> None:
