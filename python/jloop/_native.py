@@ -70,6 +70,7 @@ def _leave_java(namespace: dict[str, Any]) -> None:
             else:
                 setattr(cls, name, _method_after_fork(name))
     _jvm.restore_type_slots()
+    namespace["loop"]._leave_wakeup_fd()
 
 
 def _method_after_fork(name: str) -> Any:
