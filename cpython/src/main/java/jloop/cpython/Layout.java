@@ -37,7 +37,7 @@ final class Layout {
     static final long FLOAT_TYPE = Native.symbol("PyFloat_Type");
     static final long LONG_TYPE = Native.symbol("PyLong_Type");
     static final long UNICODE_TYPE = Native.symbol("PyUnicode_Type");
-    private static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
+    static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
 
     /** The empty tuple, which is one object. */
     static final long EMPTY_TUPLE = PyErrAlreadySet.check(CPython.PyTuple_New(0));
