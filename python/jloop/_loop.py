@@ -159,6 +159,17 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         self._ensure_fd_no_transport(sock)
         return SocketTransport(self, sock, protocol, waiter, extra, server)
 
+    def _make_datagram_transport(
+        self, sock: Any, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
+    ) -> Any:
+        from . import _datagram  # here: most programs have no datagrams
+
+        if not _datagram.is_plain(sock):
+            return super()._make_datagram_transport(sock, protocol, address, waiter, extra)
+        self._ensure_fd_no_transport(sock)
+        _native.load_datagrams()
+        return _datagram.DatagramTransport(self, sock, protocol, address, waiter, extra)
+
     def _make_ssl_transport(
         self,
         rawsock: Any,

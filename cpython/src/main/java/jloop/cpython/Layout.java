@@ -42,7 +42,7 @@ final class Layout {
     /** {@code weakref.ref}. */
     static final long WEAKREF_TYPE = Native.symbol("_PyWeakref_RefType");
 
-    private static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
+    static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
 
     /** The empty tuple, which is one object. */
     static final long EMPTY_TUPLE = PyErrAlreadySet.check(CPython.PyTuple_New(0));
