@@ -5,17 +5,19 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 `docs/architecture.md`.
 """
 
-import signal
 import socket
 import sys
 import threading
-from asyncio import base_events, constants, events, sslproto, tasks, unix_events
+from asyncio import base_events, constants, events, sslproto, tasks
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from . import _jvm, _native
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
+from ._process import WatchesChildren
+from ._resolver import Resolver
 from ._server import accept_connections
+from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
 
@@ -57,7 +59,7 @@ class _PollerView(Mapping[int, Any]):
         self._loop._close_engine()
 
 
-class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[misc, name-defined]
+class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     """An asyncio event loop that Java drives.
 
     Every method of `asyncio.AbstractEventLoop` is here, with the behaviour of the running Python's own loop.
@@ -71,6 +73,7 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
     def __init__(self) -> None:
         _native.load()
         self._roots = self._open()
+        self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
 
     # ---- running
@@ -86,8 +89,8 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
         _jvm.restore_signal_handlers()
         self._set_coroutine_origin_tracking(self._debug)
         old_hooks = sys.get_asyncgen_hooks()
-        old_wakeup = self._take_wakeup_fd()
         try:
+            self._take_wakeup_fd()
             self._thread_id = threading.get_ident()
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
@@ -98,15 +101,7 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
             events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
-            if old_wakeup is not None:
-                signal.set_wakeup_fd(old_wakeup)
-
-    def _take_wakeup_fd(self) -> int | None:
-        """Let signals end the loop's wait; returns the descriptor that they woke before, None off the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            return None
-        old = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
-        return -1 if old == self._csock.fileno() and not self._signal_handlers else old
+            self._give_back_wakeup_fd()
 
     def set_debug(self, enabled: bool) -> None:
         """Turn asyncio's debug mode on or off."""
@@ -114,7 +109,7 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
         self._set_engine_debug(enabled)
 
     def close(self) -> None:
-        """Close the loop; it must not be running."""
+        """Close the loop; it must not be running. Children that live go on, and nobody is told of their exit."""
         super().close()
 
     def set_task_factory(self, factory: Any) -> None:
@@ -163,6 +158,17 @@ class Loop(SocketCalls, unix_events._UnixSelectorEventLoop):  # type: ignore[mis
     ) -> SocketTransport:
         self._ensure_fd_no_transport(sock)
         return SocketTransport(self, sock, protocol, waiter, extra, server)
+
+    def _make_datagram_transport(
+        self, sock: Any, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
+    ) -> Any:
+        from . import _datagram  # here: most programs have no datagrams
+
+        if not _datagram.is_plain(sock):
+            return super()._make_datagram_transport(sock, protocol, address, waiter, extra)
+        self._ensure_fd_no_transport(sock)
+        _native.load_datagrams()
+        return _datagram.DatagramTransport(self, sock, protocol, address, waiter, extra)
 
     def _make_ssl_transport(
         self,

@@ -6,14 +6,16 @@ import os
 import socket
 import threading
 import types
+from asyncio import streams
 from typing import Any
 
 from . import _jvm
 
-__all__ = ["Roots", "fileno", "load"]
+__all__ = ["Roots", "fileno", "load", "load_datagrams"]
 
 _lock = threading.Lock()
 _namespace: dict[str, Any] = {}
+_datagrams_loaded = False
 
 
 class Roots:
@@ -26,14 +28,17 @@ class _Hooks:
     """Carries what Java offers for the turns of a process's life."""
 
     begin_exit: Any
+    install_datagrams: Any
 
 
 # What a forked child may call on objects that its parent made, and gets this answer. The engine's descriptors are
 # the parent's too: taking one off the shared epoll would take it off the parent's.
 _HARMLESS_AFTER_FORK: dict[str, Any] = {
+    "_block_sends": None,
     "_block_writes": None,
     "_close_channel": None,
     "_close_engine": None,
+    "_discard_sends": None,
     "_discard_writes": None,
     "_is_polling": False,
     "_remove_reader": False,
@@ -69,6 +74,7 @@ def _leave_java(namespace: dict[str, Any]) -> None:
             else:
                 setattr(cls, name, _method_after_fork(name))
     _jvm.restore_type_slots()
+    namespace["loop"]._leave_wakeup_fd()
 
 
 def _method_after_fork(name: str) -> Any:
@@ -102,6 +108,11 @@ def fileno(fd: Any) -> int:
 def _raise_os_error(errno: int) -> None:
     """Raise the OSError of an error number, of the subclass that fits."""
     raise OSError(errno, os.strerror(errno))
+
+
+def _asyncio_function(function: Any) -> Any:
+    """A method of asyncio's streams, None if it is not the one that asyncio defined."""
+    return function if getattr(function, "__globals__", None) is vars(streams) else None
 
 
 def _probe_socket() -> socket.socket | None:
@@ -157,6 +168,11 @@ def load() -> None:
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
             "minus_one_and_a_half": -1.5,
+            "stream_reader": streams.StreamReader,
+            "stream_reader_protocol": streams.StreamReaderProtocol,
+            "stream_data_received": _asyncio_function(streams.StreamReaderProtocol.data_received),
+            "stream_feed_data": _asyncio_function(streams.StreamReader.feed_data),
+            "stream_wakeup_waiter": _asyncio_function(streams.StreamReader._wakeup_waiter),  # type: ignore[attr-defined]
             "socket": socket.socket,
             "probe_socket": _probe_socket(),
         }
@@ -171,6 +187,28 @@ def load() -> None:
         _namespace["namespace"] = namespace
         atexit.register(_begin_exit)
         os.register_at_fork(after_in_child=lambda: _leave_java(namespace))
+
+
+def load_datagrams() -> None:
+    """Let Java install the methods of datagram transports; does nothing if that has happened. Any thread.
+
+    `load` has been called. Apart from it, since most programs have no datagrams and all wait for their start.
+    """
+    global _datagrams_loaded
+    if _datagrams_loaded:
+        return
+    with _lock:
+        if _datagrams_loaded:
+            return
+        from . import _datagram
+
+        namespace = _namespace["namespace"]
+        namespace["sendto_slow"] = _datagram.sendto_slow
+        namespace["datagram_header_size"] = _datagram.HEADER_SIZE
+        namespace["datagram_sends_empty"] = _datagram.SENDS_EMPTY
+        namespace["datagram_transport"] = _datagram.DatagramTransport
+        _Hooks().install_datagrams()
+        _datagrams_loaded = True
 
 
 def _begin_exit() -> None:

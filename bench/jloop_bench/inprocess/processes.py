@@ -42,7 +42,7 @@ def spawn(loop: asyncio.AbstractEventLoop) -> Batch:
 @benchmark("spawn_large", "processes", "Child process, from one with 1 GiB resident", "processes", 1)
 def spawn_large(loop: asyncio.AbstractEventLoop) -> Batch:
     """As `spawn`, with a gibibyte of written pages, which a fork has to map."""
-    ballast = mmap.mmap(-1, GIBIBYTE)
+    ballast = mmap.mmap(-1, GIBIBYTE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared pages are not mapped at a fork
     for offset in range(0, GIBIBYTE, mmap.PAGESIZE):
         ballast[offset] = 1
     batch = spawning(loop)

@@ -50,10 +50,14 @@ final class Arguments {
         throw PyErrAlreadySet.INSTANCE;
     }
 
-    /** A file descriptor: an int, as {@code jloop} passes it. */
+    /** A file descriptor: an int. OverflowError, as asyncio's selector raises it, if it is none of C. */
     static int descriptor(long object) {
         long value = CPython.PyLong_AsLong(object);
         if (value == -1 && CPython.PyErr_Occurred() != 0) {
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        if (value != (int) value) {
+            Errors.raise(Errors.OVERFLOW_ERROR, "Python int too large to convert to C int");
             throw PyErrAlreadySet.INSTANCE;
         }
         return (int) value;

@@ -23,6 +23,7 @@ public final class Bootstrap {
             HandleMethods.install();
             TransportMethods.install();
             Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");
+            Upcalls.install(Namespace.get("hooks"), "install_datagrams", MethodHandles.lookup(), "installDatagrams");
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
                 throw t; // not inside of CPython
@@ -33,6 +34,16 @@ public final class Bootstrap {
 
     private static Throwable cause(Throwable t) {
         return t instanceof ExceptionInInitializerError && t.getCause() != null ? t.getCause() : t;
+    }
+
+    /** {@code install_datagrams()}: the first datagram transport is about to be made. */
+    static long installDatagrams(long self, long args, long nargs, long kwnames) {
+        try {
+            DatagramMethods.install();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(cause(t));
+        }
     }
 
     /** {@code begin_exit()}: the interpreter is about to end. */

@@ -87,6 +87,34 @@ final class CPython {
         }
     }
 
+    private static final MethodHandle PyObject_SetAttr = Native.function("PyObject_SetAttr");
+
+    /** {@code int PyObject_SetAttr(PyObject *o, PyObject *attr_name, PyObject *v)}. Returns 0, or -1 with an error set; may run Python code. */
+    static int PyObject_SetAttr(long object, long name, long value) {
+        try {
+            return (int) (long) PyObject_SetAttr.invokeExact(object, name, value, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** Exported by every version up to 3.14; null where it is not, and then nobody asks. */
+    private static final MethodHandle _PyObject_GetMethod =
+            Native.find("_PyObject_GetMethod") == 0 ? null : Native.function("_PyObject_GetMethod");
+
+    /**
+     * {@code int _PyObject_GetMethod(PyObject *obj, PyObject *name, PyObject **method)}: what a call {@code obj.name(…)}
+     * looks up. Returns 1 for a function of the class that takes {@code obj} first, 0 for any other attribute; {@code
+     * *method} is new, or 0 with an error set.
+     */
+    static int _PyObject_GetMethod(long object, long name, long method) {
+        try {
+            return (int) (long) _PyObject_GetMethod.invokeExact(object, name, method, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static final MethodHandle PyObject_SetAttrString = Native.function("PyObject_SetAttrString");
 
     /** {@code int PyObject_SetAttrString(PyObject *o, const char *attr_name, PyObject *v)}. Returns 0, or -1 with an error set. */
@@ -249,6 +277,28 @@ final class CPython {
     static long PyBytes_FromStringAndSize(long from, long length) {
         try {
             return (long) PyBytes_FromStringAndSize.invokeExact(from, length, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyByteArray_Resize = Native.function("PyByteArray_Resize");
+
+    /** {@code int PyByteArray_Resize(PyObject *bytearray, Py_ssize_t len)}. Returns 0, or -1 with an error set: it is exported as a buffer. */
+    static int PyByteArray_Resize(long object, long length) {
+        try {
+            return (int) (long) PyByteArray_Resize.invokeExact(object, length, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyByteArray_AsString = Native.function("PyByteArray_AsString");
+
+    /** {@code char *PyByteArray_AsString(PyObject *bytearray)}. Returns where its bytes are until it is resized. */
+    static long PyByteArray_AsString(long object) {
+        try {
+            return (long) PyByteArray_AsString.invokeExact(object, 0L, 0L, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -80,4 +80,15 @@ final class Calls {
         give(chunk);
         return result;
     }
+
+    /** {@code object.name(first, second)}: a new reference, or 0 with an error set. */
+    static long method(long name, long object, long first, long second) {
+        long chunk = take();
+        Memory.putLong(chunk + 8, object);
+        Memory.putLong(chunk + 16, first);
+        Memory.putLong(chunk + 24, second);
+        long result = CPython.PyObject_VectorcallMethod(name, chunk + 8, 3 | OFFSET, 0);
+        give(chunk);
+        return result;
+    }
 }

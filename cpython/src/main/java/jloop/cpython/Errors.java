@@ -8,6 +8,7 @@ import jloop.engine.linux.Memory;
 final class Errors {
     static final long TYPE_ERROR = CPython.variable("PyExc_TypeError");
     static final long RUNTIME_ERROR = CPython.variable("PyExc_RuntimeError");
+    static final long OVERFLOW_ERROR = CPython.variable("PyExc_OverflowError");
     private static final long RECURSION_ERROR = CPython.variable("PyExc_RecursionError");
     private static final long MEMORY_ERROR = CPython.variable("PyExc_MemoryError");
     private static final long SYSTEM_EXIT = CPython.variable("PyExc_SystemExit");

@@ -82,7 +82,7 @@ final class FdWatcher extends DescriptorWatch {
 
     /** Whether the poller keeps a registration, and it is that of {@code object}: descriptors are closed without our being told. */
     boolean isKeptFor(long object) {
-        return isKept() && socket != 0 && Memory.getLong(socket + SocketObject.WEAKREF_OBJECT) == object;
+        return isKept() && socket != 0 && Memory.getLong(socket + Layout.WEAKREF_OBJECT) == object;
     }
 
     /** From now on what is kept is that of {@code object}. Throws if it takes no weak references. */

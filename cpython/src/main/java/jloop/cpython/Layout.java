@@ -23,6 +23,8 @@ final class Layout {
     static final int BYTES_PAYLOAD = 32;
     /** {@code PyFloatObject.ob_fval}. */
     static final int FLOAT_VALUE = 16;
+    /** {@code PyWeakReference.wr_object}: None when it is dead. */
+    static final int WEAKREF_OBJECT = 16;
     /** {@code PyContext.ctx_vars}: the immutable map of a context's variables. */
     static final int CONTEXT_VARS = 24;
     /** {@code PyGC_Head._gc_next}, before the object: 0 while the collector does not track it. */
@@ -37,7 +39,10 @@ final class Layout {
     static final long FLOAT_TYPE = Native.symbol("PyFloat_Type");
     static final long LONG_TYPE = Native.symbol("PyLong_Type");
     static final long UNICODE_TYPE = Native.symbol("PyUnicode_Type");
-    private static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
+    /** {@code weakref.ref}. */
+    static final long WEAKREF_TYPE = Native.symbol("_PyWeakref_RefType");
+
+    static final long TUPLE_TYPE = Native.symbol("PyTuple_Type");
 
     /** The empty tuple, which is one object. */
     static final long EMPTY_TUPLE = PyErrAlreadySet.check(CPython.PyTuple_New(0));
@@ -115,6 +120,12 @@ final class Layout {
         require(CPython.PyLong_AsLong(item) == 'l', "tuple items");
         Refs.decref(tuple);
         Refs.decref(bytes);
+        long type = Namespace.get("handle");
+        long reference = PyErrAlreadySet.check(CPython.PyWeakref_NewRef(type, 0));
+        require(
+                Refs.type(reference) == WEAKREF_TYPE && Memory.getLong(reference + WEAKREF_OBJECT) == type,
+                "weak reference");
+        Refs.decref(reference);
         long number = Namespace.get("one_and_a_half");
         require(Refs.type(number) == FLOAT_TYPE && Memory.getDouble(number + FLOAT_VALUE) == 1.5, "float value");
     }

@@ -335,9 +335,7 @@ final class LoopMethods {
         try {
             Arguments.atLeast(method, nargs, 2, "fd", "callback");
             PyLoop loop = open(self);
-            long fileno = PyErrAlreadySet.check(Calls.call(Types.FILENO, Upcalls.argument(args, 0)));
-            int fd = Arguments.descriptor(fileno);
-            Refs.decref(fileno);
+            int fd = fileno(Upcalls.argument(args, 0));
             long handle = Types.HANDLES.make(
                     self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
             int result = loop.watch(fd, direction, Refs.share(handle));
@@ -349,6 +347,20 @@ final class LoopMethods {
         } catch (Throwable t) {
             return Errors.raise(t);
         }
+    }
+
+    /** The descriptor of an int or of an object with {@code fileno()}; Python's errors otherwise. */
+    private static int fileno(long file) {
+        if (Refs.type(file) == Layout.LONG_TYPE) {
+            int fd = Arguments.descriptor(file);
+            if (fd >= 0) {
+                return fd;
+            }
+        }
+        long fileno = PyErrAlreadySet.check(Calls.call(Types.FILENO, file));
+        int fd = Arguments.descriptor(fileno);
+        Refs.decref(fileno);
+        return fd;
     }
 
     /** {@code _remove_reader(fd)}: whether there was one. */
@@ -368,9 +380,7 @@ final class LoopMethods {
             if (loop == null) {
                 return Upcalls.bool(false);
             }
-            long fileno = PyErrAlreadySet.check(Calls.call(Types.FILENO, Upcalls.argument(args, 0)));
-            int fd = Arguments.descriptor(fileno);
-            Refs.decref(fileno);
+            int fd = fileno(Upcalls.argument(args, 0));
             return Upcalls.bool(loop.unwatch(fd, direction));
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -393,9 +403,9 @@ final class LoopMethods {
     static long transportOf(long self, long args, long nargs, long kwnames) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            SocketTransport transport =
+            Transport transport =
                     loop == null ? null : loop.transport(Arguments.descriptor(Upcalls.argument(args, 0)));
-            return Refs.share(transport == null ? Layout.NONE : transport.address);
+            return Refs.share(transport == null ? Layout.NONE : transport.address());
         } catch (Throwable t) {
             return Errors.raise(t);
         }

@@ -37,7 +37,10 @@ final class PyLoop implements LoopHost {
     /** By descriptor. */
     private FdWatcher[] watchers = new FdWatcher[16];
     /** Transports with an owned reference each, by descriptor. */
-    private SocketTransport[] transports = new SocketTransport[16];
+    private Transport[] transports = new Transport[16];
+
+    /** Addresses of datagrams. */
+    final Peers peers = new Peers();
 
     boolean debug;
     /** The user set a task factory. */
@@ -449,17 +452,17 @@ final class PyLoop implements LoopHost {
     /** Whether {@code fd} is watched for {@code direction} by a watcher or a transport, for {@code repr}. */
     boolean isPolling(int fd, int direction) {
         FdWatcher watcher = watcher(fd);
-        SocketTransport transport = transport(fd);
+        Transport transport = transport(fd);
         return watcher != null && (watcher.interest() & direction) != 0
                 || transport != null && (transport.interest() & direction) != 0;
     }
 
     /** The transport that owns {@code fd}, or null. */
-    SocketTransport transport(int fd) {
+    Transport transport(int fd) {
         return fd >= 0 && fd < transports.length ? transports[fd] : null;
     }
 
-    void add(SocketTransport transport) {
+    void add(Transport transport) {
         int fd = transport.fd();
         if (fd >= transports.length) {
             transports = Arrays.copyOf(transports, Math.max(fd + 1, transports.length * 2));
@@ -467,7 +470,7 @@ final class PyLoop implements LoopHost {
         transports[fd] = transport;
     }
 
-    void remove(SocketTransport transport) {
+    void remove(Transport transport) {
         if (transports[transport.fd()] == transport) {
             transports[transport.fd()] = null;
         }
@@ -504,6 +507,7 @@ final class PyLoop implements LoopHost {
             Refs.set(entry + Layout.TIMER_SCHEDULED, Layout.FALSE);
             Refs.decref(entry);
         }
+        peers.clear();
         engine.close();
     }
 
@@ -543,9 +547,9 @@ final class PyLoop implements LoopHost {
                 }
             }
         }
-        for (SocketTransport transport : transports) {
+        for (Transport transport : transports) {
             if (transport != null) {
-                int result = visit(visit, transport.address, argument);
+                int result = visit(visit, transport.address(), argument);
                 if (result != 0) {
                     return result;
                 }

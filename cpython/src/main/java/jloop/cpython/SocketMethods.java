@@ -48,7 +48,7 @@ final class SocketMethods {
                 return Upcalls.none();
             }
             long wanted = CPython.PyLong_AsLong(size);
-            if (wanted <= 0) { // nothing to do, an error, or a number that is too large
+            if (wanted <= 0) { // nothing to do, an error, or a number that is too large: -1 with an error set
                 CPython.PyErr_Clear();
                 return Upcalls.none();
             }

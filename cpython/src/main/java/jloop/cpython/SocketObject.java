@@ -15,14 +15,12 @@ import jloop.engine.linux.Memory;
  *     PyObject *(*errorhandler)(void);       // 32
  *     _PyTime_t  sock_timeout;               // 40: nanoseconds, 0 when non-blocking
  * } PySocketSockObject;                      // socketmodule.h, the same in 3.10 to 3.14
- * struct _PyWeakReference { PyObject_HEAD PyObject *wr_object; … };   // 16: None when it is dead
  * }</pre>
  *
  * Compared at start with a socket whose values are known; where it differs, every socket is taken to be one that only
  * Python knows how to use.
  */
 final class SocketObject {
-    static final int WEAKREF_OBJECT = 16;
     private static final int FD = 16;
     private static final int FAMILY = 20;
     private static final int TYPE = 24;
@@ -43,13 +41,10 @@ final class SocketObject {
             return false;
         }
         long fileno = PyErrAlreadySet.check(Calls.method(Names.intern("fileno"), probe));
-        long reference = PyErrAlreadySet.check(CPython.PyWeakref_NewRef(probe, 0));
         boolean known = Memory.getInt(probe + FD) == CPython.PyLong_AsLong(fileno)
                 && Memory.getInt(probe + FAMILY) == AF_UNIX
                 && Memory.getInt(probe + TYPE) == SOCK_DGRAM
-                && Memory.getLong(probe + TIMEOUT) == 1_500_000_000L
-                && Memory.getLong(reference + WEAKREF_OBJECT) == probe;
-        Refs.decref(reference);
+                && Memory.getLong(probe + TIMEOUT) == 1_500_000_000L;
         Refs.decref(fileno);
         return known;
     }

@@ -9,7 +9,7 @@ import jloop.engine.linux.Memory;
  * <p>From {@link TransportMethods#open} to {@link #close} it owns one reference to the transport. Everything rare (end of
  * file, errors, closing, flow control) is a method of the transport in Python.
  */
-final class SocketTransport extends StreamChannel {
+final class SocketTransport extends StreamChannel implements Transport {
     /** By address of the transport. */
     static final AddressMap<SocketTransport> TRANSPORTS = new AddressMap<>();
 
@@ -36,8 +36,9 @@ final class SocketTransport extends StreamChannel {
     static final int PYBUF_WRITABLE = 1;
 
     private final PyLoop loop;
-    /** The transport: an owned reference until {@link #close}. */
-    final long address;
+    private final Face face;
+    /** The transport's object, as {@link #address()}. */
+    private final long address;
     /** The protocol is an {@code asyncio.BufferedProtocol}. */
     boolean buffered;
     /** {@code write} must ask Python: closed, at end of file, or a sendfile is under way. */
@@ -48,13 +49,19 @@ final class SocketTransport extends StreamChannel {
     SocketTransport(PyLoop loop, int fd, long address) {
         super(loop.engine, fd);
         this.loop = loop;
+        this.face = new Face(loop, address, CONTEXT);
         this.address = Refs.share(address);
         TRANSPORTS.put(address, this);
         loop.add(this);
     }
 
-    /** Ends reading and writing, and gives up the reference to the transport. */
-    void close() {
+    @Override
+    public long address() {
+        return address;
+    }
+
+    @Override
+    public void close() {
         if (TRANSPORTS.get(address) == this) {
             TRANSPORTS.remove(address);
             loop.remove(this);
@@ -65,9 +72,7 @@ final class SocketTransport extends StreamChannel {
 
     /** Reads and writes from now on run their callbacks in a copy of the current context. */
     void keepContext() {
-        long copy = PyErrAlreadySet.check(CPython.PyContext_CopyCurrent());
-        Refs.set(address + CONTEXT, copy);
-        Refs.decref(copy);
+        face.keepContext();
     }
 
     // ---- reading
@@ -83,7 +88,7 @@ final class SocketTransport extends StreamChannel {
     }
 
     private long protocolBuffer() {
-        long buffer = inContext(Names.GET_BUFFER, Memory.getLong(address + PROTOCOL), MINUS_ONE);
+        long buffer = face.inContext(Names.GET_BUFFER, Memory.getLong(address + PROTOCOL), MINUS_ONE);
         if (buffer == 0) {
             callFailed(GET_BUFFER_ERROR);
             return 0;
@@ -120,6 +125,7 @@ final class SocketTransport extends StreamChannel {
 
     @Override
     protected void received(long from, long count) {
+        long protocol = Memory.getLong(address + PROTOCOL);
         long argument;
         long name;
         if (buffered) {
@@ -127,10 +133,14 @@ final class SocketTransport extends StreamChannel {
             argument = CPython.PyLong_FromLong(count);
             name = Names.BUFFER_UPDATED;
         } else {
-            argument = CPython.PyBytes_FromStringAndSize(from, count);
             name = Names.DATA_RECEIVED;
+            int fed = feed(protocol, from, count);
+            if (fed == StreamFeed.TAKEN) {
+                return;
+            }
+            argument = fed == StreamFeed.FAILED ? 0 : CPython.PyBytes_FromStringAndSize(from, count);
         }
-        long result = argument == 0 ? 0 : inContext(name, Memory.getLong(address + PROTOCOL), argument);
+        long result = argument == 0 ? 0 : face.inContext(name, protocol, argument);
         Refs.xdecref(argument);
         if (result == 0) {
             callFailed(name == Names.DATA_RECEIVED ? DATA_RECEIVED_ERROR : BUFFER_UPDATED_ERROR);
@@ -139,83 +149,47 @@ final class SocketTransport extends StreamChannel {
         }
     }
 
+    /** As {@link StreamFeed#feed}. */
+    private static int feed(long protocol, long from, long count) {
+        try {
+            return StreamFeed.feed(protocol, from, count);
+        } catch (PyErrAlreadySet e) {
+            return StreamFeed.FAILED;
+        }
+    }
+
     @Override
     protected void endOfFile() {
         releaseView();
-        tell(ON_EOF);
+        face.tell(ON_EOF);
     }
 
     @Override
     protected void readFailed(int errno) {
         releaseView();
-        tell(ON_READ_ERROR, errno);
+        face.tell(ON_READ_ERROR, errno);
     }
 
     // ---- writing
 
     @Override
     protected void writeFailed(int errno) {
-        tell(ON_WRITE_ERROR, errno);
+        face.tell(ON_WRITE_ERROR, errno);
     }
 
     @Override
     protected void aboveHighWater() {
-        report(Calls.method(MAYBE_PAUSE, address));
+        face.report(Calls.method(MAYBE_PAUSE, address));
     }
 
     @Override
     protected void drained() {
-        tell(ON_DRAINED);
+        face.tell(ON_DRAINED);
     }
 
     @Override
     protected void releaseOwner(long owner) {
         Refs.decref(owner);
-    }
-
-    // ---- calls of Python
-
-    /** {@code object.name(argument)} in the transport's context: a new reference, or 0 with an error set. */
-    private long inContext(long name, long object, long argument) {
-        long context = Refs.share(Memory.getLong(address + CONTEXT));
-        Refs.incref(object);
-        long result = 0;
-        if (CPython.PyContext_Enter(context) == 0) {
-            result = Calls.method(name, object, argument);
-            CPython.PyContext_Exit(context);
-        }
-        Refs.decref(object);
-        Refs.decref(context);
-        return result;
-    }
-
-    /** {@code transport.name()} in the transport's context, if it has one. */
-    private void tell(long name) {
-        long self = Refs.share(address);
-        long context = Memory.getLong(address + CONTEXT);
-        if (context == 0 || context == Layout.NONE) {
-            report(Calls.method(name, self));
-        } else {
-            Refs.incref(context);
-            if (CPython.PyContext_Enter(context) == 0) {
-                long result = Calls.method(name, self);
-                CPython.PyContext_Exit(context);
-                report(result);
-            } else {
-                report(0);
-            }
-            Refs.decref(context);
-        }
-        Refs.decref(self);
-    }
-
-    /** {@code transport.name(errno)}. */
-    private void tell(long name, int errno) {
-        long self = Refs.share(address);
-        long number = CPython.PyLong_FromLong(errno);
-        report(number == 0 ? 0 : Calls.method(name, self, number));
-        Refs.xdecref(number);
-        Refs.decref(self);
     }
 
     /** The error that a protocol's method raised, or Python's own. */
@@ -230,29 +204,9 @@ final class SocketTransport extends StreamChannel {
         Memory.putLong(chunk, self);
         Memory.putLong(chunk + 8, exception);
         Memory.putLong(chunk + 16, message);
-        report(CPython.PyObject_VectorcallMethod(ON_CALL_ERROR, chunk, 3, 0));
+        face.report(CPython.PyObject_VectorcallMethod(ON_CALL_ERROR, chunk, 3, 0));
         Calls.give(chunk);
         Refs.decref(exception);
         Refs.decref(self);
-    }
-
-    /** An error of a method in Python leaves the loop if it must, and goes to the exception handler otherwise. */
-    private void report(long result) {
-        if (result != 0) {
-            Refs.decref(result);
-            return;
-        }
-        long exception = Errors.take();
-        if (Errors.leavesLoop(exception)) {
-            loop.leaveWith(exception);
-            return;
-        }
-        long handled = Calls.call(Types.TRANSPORT_FAILED, address, exception);
-        Refs.decref(exception);
-        if (handled == 0) {
-            loop.leave();
-        } else {
-            Refs.decref(handled);
-        }
     }
 }

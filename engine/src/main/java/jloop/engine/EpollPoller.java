@@ -20,6 +20,9 @@ final class EpollPoller implements AutoCloseable {
     private static final long NANOS_PER_MILLI = 1_000_000L;
 
     private final CallState state;
+    /** Of the waits alone: meanwhile others make calls with the host's lock held. */
+    private final CallState waitState = new CallState();
+
     private final int epfd;
     /** {@code struct epoll_event[MAX_EVENTS]}, one event for {@code epoll_ctl}, and a {@code struct timespec}. */
     private final EventArray memory = new EventArray(MAX_EVENTS);
@@ -137,7 +140,7 @@ final class EpollPoller implements AutoCloseable {
         if (timeoutNanos > 0 && nanos) {
             Memory.putLong(memory.timespec, timeoutNanos / NANOS_PER_SECOND);
             Memory.putLong(memory.timespec + 8, timeoutNanos % NANOS_PER_SECOND);
-            int count = Epoll.waitNanos(state, epfd, memory.events, MAX_EVENTS, memory.timespec);
+            int count = Epoll.waitNanos(waitState, epfd, memory.events, MAX_EVENTS, memory.timespec);
             if (count != -Errno.ENOSYS) {
                 return count;
             }
@@ -149,7 +152,7 @@ final class EpollPoller implements AutoCloseable {
         } else { // rounded up: a timer must not find itself early
             millis = (int) Math.min(Integer.MAX_VALUE, (timeoutNanos + NANOS_PER_MILLI - 1) / NANOS_PER_MILLI);
         }
-        return Epoll.wait(state, epfd, memory.events, MAX_EVENTS, millis);
+        return Epoll.wait(waitState, epfd, memory.events, MAX_EVENTS, millis);
     }
 
     /** Tells the pollables of the first {@code count} events. */

@@ -45,7 +45,7 @@ public final class EventLoop implements AutoCloseable {
     /** Cancelled timers that are still in the heap. */
     private int cancelledTimers;
     /** Channels with bytes that were written and not yet offered to the kernel. */
-    private StreamChannel[] written = new StreamChannel[16];
+    private Channel[] written = new Channel[16];
 
     private int writtenCount;
     private boolean running;
@@ -161,6 +161,11 @@ public final class EventLoop implements AutoCloseable {
     /** Leaves the loop as soon as the entry that runs returns; what is ready stays so. */
     public void leave() {
         leaving = true;
+    }
+
+    /** Whether {@link #leave} was called, and the entry that runs should make an end. */
+    boolean isLeaving() {
+        return leaving;
     }
 
     /** Polls if it is time to, and waits if nothing is ready. Returns false if the host left. */
@@ -304,7 +309,7 @@ public final class EventLoop implements AutoCloseable {
     }
 
     /** {@code channel} has bytes to send: soon, or now if the loop does not run or another thread writes while it waits. */
-    void written(StreamChannel channel) {
+    void written(Channel channel) {
         if (!running || waiting) {
             channel.flush();
             return;
@@ -319,7 +324,7 @@ public final class EventLoop implements AutoCloseable {
     private void sendWritten() {
         touched = true;
         for (int i = 0; i < writtenCount; i++) {
-            StreamChannel channel = written[i];
+            Channel channel = written[i];
             written[i] = null;
             if (channel.queued) {
                 channel.queued = false;

@@ -8,22 +8,17 @@ import jloop.engine.linux.Sockets;
  * A connected stream socket: reads when the poller says so, and sends what was written.
  *
  * <p>The subclass is the listener: it gives memory for a read and is told of bytes, end of file, errors and the fate of
- * what it wrote. Its methods run on the loop's thread with the host's lock held; they may call any method of this class
- * and may close it. The descriptor is borrowed ({@link Pollable}).
+ * what it wrote. {@link Channel} says when and where.
  */
-public abstract class StreamChannel extends Pollable {
-    private final EventLoop loop;
+public abstract class StreamChannel extends Channel {
     private final WriteQueue queue = new WriteQueue();
-    /** In the loop's list of channels to flush. Owned by the loop. */
-    boolean queued;
     /** The kernel took less than there was: waits for {@link #WRITE}. */
     private boolean blocked;
     /** Bytes above which {@link #write} sends at once and reports {@link #aboveHighWater}. */
     private long highWater = 64 * 1024;
 
     protected StreamChannel(EventLoop loop, int fd) {
-        super(fd);
-        this.loop = loop;
+        super(loop, fd);
     }
 
     // ---- what the listener is asked and told
@@ -64,39 +59,8 @@ public abstract class StreamChannel extends Pollable {
 
     // ---- reading
 
-    /** Starts or resumes reading. Returns 0, or {@code -errno}. */
-    public final int startReading() {
-        return loop.setInterest(this, interest | READ);
-    }
-
-    public final void stopReading() {
-        loop.setInterest(this, interest & ~READ);
-    }
-
-    public final boolean isReading() {
-        return (interest & READ) != 0;
-    }
-
     @Override
-    protected final void ready(int readiness) {
-        if ((readiness & READ) != 0) {
-            loop.ready().add(EventLoop.eventEntry(this, false));
-        }
-        if ((readiness & WRITE) != 0) {
-            loop.ready().add(EventLoop.eventEntry(this, true));
-        }
-    }
-
-    @Override
-    final void run(boolean write) {
-        if (write) {
-            writable();
-        } else {
-            readable();
-        }
-    }
-
-    private void readable() {
+    final void readable() {
         if (!isReading()) {
             return;
         }
@@ -169,7 +133,7 @@ public abstract class StreamChannel extends Pollable {
         return sent == -Errno.EAGAIN || sent == -Errno.EINTR ? 0 : sent;
     }
 
-    /** Sends what is queued as far as the kernel takes it. */
+    @Override
     public final void flush() {
         if (blocked) {
             return;
@@ -246,7 +210,8 @@ public abstract class StreamChannel extends Pollable {
         writeFailed(errno);
     }
 
-    private void writable() {
+    @Override
+    final void writable() {
         if (!blocked) {
             return;
         }
@@ -271,7 +236,7 @@ public abstract class StreamChannel extends Pollable {
         }
     }
 
-    /** Ends reading and writing and drops what is queued. The descriptor can be closed now. */
+    @Override
     public final void detach() {
         discardQueue();
         loop.setInterest(this, 0);

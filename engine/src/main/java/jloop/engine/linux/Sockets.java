@@ -25,6 +25,8 @@ public final class Sockets {
 
     public static final int MSG_IOV = 16;
     public static final int MSG_IOVLEN = 24;
+    public static final int MSG_CONTROL = 32;
+    public static final int MSG_CONTROLLEN = 40;
     public static final int IOVEC_SIZE = 16;
 
     private static final MethodHandle recv = Native.systemCall("recv");

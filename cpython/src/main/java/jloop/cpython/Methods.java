@@ -1,0 +1,19 @@
+package jloop.cpython;
+
+import jloop.engine.linux.Memory;
+
+/** Tells whether a method of an object is still the one it was: programs and their tests replace them, on classes and on instances. */
+final class Methods {
+    private Methods() {}
+
+    /** Whether {@code object.name(…)} calls the function {@code original}. GIL held. */
+    static boolean isOriginal(long object, long name, long original) {
+        long chunk = Calls.take();
+        Memory.putLong(chunk, 0);
+        int unbound = CPython._PyObject_GetMethod(object, name, chunk);
+        long method = Memory.getLong(chunk);
+        Calls.give(chunk);
+        Refs.decref(PyErrAlreadySet.check(method));
+        return unbound == 1 && method == original;
+    }
+}
