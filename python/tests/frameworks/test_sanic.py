@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import http.client
 import signal
-import sys
 
 import pytest
 
 from .conftest import Serve
 from .server import APPS, ask, get_json, pattern
-
-pytestmark = pytest.mark.skipif(
-    sys.version_info >= (3, 14), reason="Sanic asks the policy for a loop without a running one, which 3.14 refuses"
-)
 
 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
