@@ -76,6 +76,20 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
 
+    # ---- scheduling, with arguments given by name: Java takes them by position
+
+    def _call_soon_named(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_soon(callback, *args, context=context)
+
+    def _call_soon_threadsafe_named(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_soon_threadsafe(callback, *args, context=context)
+
+    def _call_later_named(self, delay: Any, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_later(delay, callback, *args, context=context)
+
+    def _call_at_named(self, when: Any, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_at(when, callback, *args, context=context)
+
     # ---- running
 
     def run_forever(self) -> None:

@@ -12,9 +12,11 @@ import inspect
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
+from known_failures import KNOWN_FAILURES
 from support import LOOP_NAMES, Loop, LoopErrors, LoopFactory, factory_of, open_descriptors, settle
 
 DEADLINE = 30.0  # seconds an `async def` test may take before it is cancelled where it waits
@@ -29,6 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=LOOP_NAMES,
         help="run the behaviour tests on this loop only (default: on each)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is known not to hold yet; each is a promise still to be kept, with what stands in its way."""
+    for item in items:
+        for pattern, reason in KNOWN_FAILURES.items():
+            if fnmatch(item.nodeid, f"*{pattern}*"):
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 def pytest_configure(config: pytest.Config) -> None:

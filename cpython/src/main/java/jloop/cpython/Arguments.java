@@ -31,6 +31,32 @@ final class Arguments {
         return context == Layout.NONE ? 0 : context;
     }
 
+    /** Whether a keyword other than {@code context} is there: then Python sorts the arguments. */
+    static boolean named(long kwnames) {
+        if (kwnames == 0) {
+            return false;
+        }
+        long count = Memory.getLong(kwnames + Layout.OB_SIZE);
+        for (long i = 0; i < count; i++) {
+            long name = Memory.getLong(kwnames + Layout.TUPLE_ITEMS + 8 * i);
+            if (name != Names.CONTEXT && CPython.PyUnicode_CompareWithASCIIString(name, Names.CONTEXT_TEXT) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** {@code self.method(*args, **kwargs)}, for arguments that were given by name: a new reference, or 0. */
+    static long callNamed(long method, long self, long args, long nargs, long kwnames) {
+        long total = nargs + Memory.getLong(kwnames + Layout.OB_SIZE);
+        try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
+            long array = arena.allocate(8 * (total + 1), 8).address();
+            Memory.putLong(array, self);
+            Memory.copy(args, array + 8, 8 * total);
+            return CPython.PyObject_VectorcallMethod(method, array, nargs + 1, kwnames);
+        }
+    }
+
     /** Requires {@code needed} positional arguments at least; {@code names} are theirs. */
     static void atLeast(String method, long nargs, int needed, String... names) {
         if (nargs >= needed) {

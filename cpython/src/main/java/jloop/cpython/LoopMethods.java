@@ -11,6 +11,10 @@ final class LoopMethods {
     private static final long CALL_SOON_THREADSAFE_DEBUG = Namespace.get("call_soon_threadsafe_debug");
     private static final long CALL_AT_DEBUG = Namespace.get("call_at_debug");
     private static final long CALL_LATER_DEBUG = Namespace.get("call_later_debug");
+    private static final long CALL_SOON_NAMED = Names.intern("_call_soon_named");
+    private static final long CALL_SOON_THREADSAFE_NAMED = Names.intern("_call_soon_threadsafe_named");
+    private static final long CALL_LATER_NAMED = Names.intern("_call_later_named");
+    private static final long CALL_AT_NAMED = Names.intern("_call_at_named");
     private static final long STOPPING = Memory.cString("_stopping");
     /** A {@code float} of ours that takes the time before it is added to a delay. */
     private static final long NOW = PyErrAlreadySet.check(CPython.PyNumber_Float(PyErrAlreadySet.check(
@@ -131,6 +135,9 @@ final class LoopMethods {
     /** {@code call_soon(callback, *args, context=None)}. */
     static long callSoon(long self, long args, long nargs, long kwnames) {
         try {
+            if (Arguments.named(kwnames)) {
+                return Arguments.callNamed(CALL_SOON_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("call_soon", nargs, 1, "callback");
             PyLoop loop = open(self);
             if (loop.debug) {
@@ -147,6 +154,9 @@ final class LoopMethods {
     /** {@code call_soon_threadsafe(callback, *args, context=None)}: any thread. */
     static long callSoonThreadsafe(long self, long args, long nargs, long kwnames) {
         try {
+            if (Arguments.named(kwnames)) {
+                return Arguments.callNamed(CALL_SOON_THREADSAFE_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("call_soon_threadsafe", nargs, 1, "callback");
             PyLoop loop = open(self);
             if (loop.debug) {
@@ -173,6 +183,9 @@ final class LoopMethods {
     /** {@code call_later(delay, callback, *args, context=None)}: {@code delay} in seconds. */
     static long callLater(long self, long args, long nargs, long kwnames) {
         try {
+            if (Arguments.named(kwnames)) {
+                return Arguments.callNamed(CALL_LATER_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("call_later", nargs, 2, "delay", "callback");
             long delay = Upcalls.argument(args, 0);
             if (delay == Layout.NONE) {
@@ -225,6 +238,9 @@ final class LoopMethods {
     /** {@code call_at(when, callback, *args, context=None)}: {@code when} in seconds of {@code loop.time()}. */
     static long callAt(long self, long args, long nargs, long kwnames) {
         try {
+            if (Arguments.named(kwnames)) {
+                return Arguments.callNamed(CALL_AT_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("call_at", nargs, 2, "when", "callback");
             long when = Upcalls.argument(args, 0);
             if (when == Layout.NONE) {

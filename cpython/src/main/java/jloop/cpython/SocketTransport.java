@@ -179,7 +179,8 @@ final class SocketTransport extends StreamChannel implements Transport {
 
     @Override
     protected void aboveHighWater() {
-        face.report(Calls.method(MAYBE_PAUSE, address));
+        // inside of write(): what must leave the loop leaves through whoever wrote
+        Refs.decref(PyErrAlreadySet.check(Calls.method(MAYBE_PAUSE, address)));
     }
 
     @Override

@@ -7,6 +7,8 @@ import jloop.engine.linux.Memory;
 final class TransportMethods {
     private static final long WRITE_SLOW = Namespace.get("write_slow");
     private static final long WRITELINES_SLOW = Namespace.get("writelines_slow");
+    private static final long WRITE_NAMED = Names.intern("_write_named");
+    private static final long WRITELINES_NAMED = Names.intern("_writelines_named");
     private static final int LOOP = Layout.slot("socket_transport", "_loop");
     /** Other buffers up to this many bytes are copied at once, to leave together with their neighbours. */
     private static final long COPIED_SIZE = 16 * 1024;
@@ -155,10 +157,17 @@ final class TransportMethods {
     /** {@code write(data)}. */
     static long write(long self, long args, long nargs, long kwnames) {
         try {
+            if (kwnames != 0) {
+                return Arguments.callNamed(WRITE_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("write", nargs, 1, "data");
+            if (nargs != 1) {
+                return Errors.raise(
+                        Errors.TYPE_ERROR, "write() takes 2 positional arguments but " + (nargs + 1) + " were given");
+            }
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             long data = Upcalls.argument(args, 0);
-            if (transport == null || transport.writesBlocked || nargs != 1 || !add(transport, data)) {
+            if (transport == null || transport.writesBlocked || !add(transport, data)) {
                 return Calls.call(WRITE_SLOW, self, data);
             }
             return Upcalls.none();
@@ -170,6 +179,9 @@ final class TransportMethods {
     /** {@code writelines(list_of_data)}. */
     static long writelines(long self, long args, long nargs, long kwnames) {
         try {
+            if (kwnames != 0) {
+                return Arguments.callNamed(WRITELINES_NAMED, self, args, nargs, kwnames);
+            }
             Arguments.atLeast("writelines", nargs, 1, "list_of_data");
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             long list = Upcalls.argument(args, 0);
