@@ -337,11 +337,11 @@ def test_cancelled_timers_between_live_ones_do_not_disturb_them(loop: Loop) -> N
 
 def test_a_timer_outlives_a_stop_and_runs_in_the_next_run(loop: Loop) -> None:
     ran: list[int] = []
-    loop.call_later(0.003, ran.append, 1)
+    timer = loop.call_later(0.05, ran.append, 1)
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert ran == []
-    loop.call_later(0.006, loop.stop)
+    loop.call_at(timer.when() + 0.001, loop.stop)
     loop.run_forever()
     assert ran == [1]
 

@@ -401,6 +401,7 @@ class TestAddresses:
             monkeypatch.setattr(loop, "getaddrinfo", fail)
             for number in range(100):
                 transport.sendto(b"%d" % number, sock.getsockname())
+                await asyncio.sleep(0)
                 assert sock.recv(10) == b"%d" % number
         transport.close()
         await iterations(3)
@@ -664,7 +665,7 @@ class TestInterrupt:
             loop = new_event_loop()
             server = loop.run_until_complete(serve())
             loop.create_task(asyncio.sleep(1000))
-            threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
+            loop.call_soon(threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start)
             try:
                 loop.run_forever()
             except KeyboardInterrupt:
@@ -678,13 +679,13 @@ class TestInterrupt:
         # 335: nothing but SIGKILL helped
         source = """
             loop = new_event_loop()
-            def interrupt(delay):
-                threading.Timer(delay, os.kill, [os.getpid(), signal.SIGINT]).start()
-            interrupt(0.05)
+            def interrupt():
+                threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
+            loop.call_soon(interrupt)
             try:
                 loop.run_forever()
             except KeyboardInterrupt:
-                interrupt(0.05)
+                loop.call_soon(interrupt)
                 try:
                     loop.run_until_complete(loop.create_future())
                 except KeyboardInterrupt:
