@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from support import (
-    Opaque,
     BufferedRecorder,
     Deaf,
     Echo,
     HalfOpenRecorder,
     Loop,
+    Opaque,
     Recorder,
     connected,
     iterations,
