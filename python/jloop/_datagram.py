@@ -8,6 +8,8 @@ from asyncio.log import logger
 from collections import deque
 from typing import Any
 
+# Methods that a subclass of socket.socket may have replaced.
+_REPLACEABLE = ("recvfrom", "send", "sendto")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
@@ -17,7 +19,7 @@ def is_plain(sock: Any) -> bool:
         isinstance(sock, socket.socket)
         and sock.type == socket.SOCK_DGRAM
         and sock.family in _FAMILIES
-        and all(getattr(type(sock), name) is getattr(socket.SocketType, name) for name in ("recvfrom", "send", "sendto"))
+        and all(getattr(type(sock), name) is getattr(socket.SocketType, name) for name in _REPLACEABLE)
     )
 
 
@@ -44,6 +46,8 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
         "_sock_fd",
         "_unresolved",
     )
+
+    _sock: Any  # a socket, None once it is closed
 
     def __init__(
         self, loop: Any, sock: socket.socket, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
@@ -151,7 +155,7 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
         self._protocol.error_received(OSError(errno, os.strerror(errno)))
 
     def _send_now(self, data: bytes, addr: Any) -> bool:
-        """Send by the socket's own methods. Returns False if the kernel takes nothing now, True however it ended else."""
+        """Send by the socket's own methods. Returns False if the kernel takes nothing now, True otherwise."""
         try:
             if self._extra["peername"] or (addr is None and self._connected):
                 self._sock.send(data)

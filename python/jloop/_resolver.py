@@ -41,9 +41,9 @@ class Resolver:
         port: Any,
         *,
         family: int = 0,
-        type: int = 0,
+        type: int = 0,  # noqa: A002
         proto: int = 0,
-        flags: int = 0,  # noqa: A002
+        flags: int = 0,
     ) -> _AddressInfo:
         """What `socket.getaddrinfo` answers; asked in the default executor unless `host` is an address or None."""
         if (

@@ -20,8 +20,7 @@ final class DatagramTransport extends DatagramChannel implements Transport {
     private static final int CONTEXT = Layout.slot("datagram_transport", "_context");
 
     /** What a queued datagram counts besides its bytes, in this version of asyncio. */
-    private static final int HEADER_SIZE =
-            (int) CPython.PyLong_AsLong(Namespace.get("datagram_header_size"));
+    private static final int HEADER_SIZE = (int) CPython.PyLong_AsLong(Namespace.get("datagram_header_size"));
     /** Whether this version of asyncio sends datagrams without a byte. */
     private static final boolean SENDS_EMPTY = Arguments.truth(Namespace.get("datagram_sends_empty"));
 
@@ -81,9 +80,8 @@ final class DatagramTransport extends DatagramChannel implements Transport {
         long self = Refs.share(face.address); // the call may end with the transport closed
         long data = CPython.PyBytes_FromStringAndSize(from, length);
         long peer = data == 0 ? 0 : loop.peers.object(name, nameLength);
-        long result = peer == 0
-                ? 0
-                : face.inContext(DATAGRAM_RECEIVED, Memory.getLong(face.address + PROTOCOL), data, peer);
+        long result =
+                peer == 0 ? 0 : face.inContext(DATAGRAM_RECEIVED, Memory.getLong(face.address + PROTOCOL), data, peer);
         Refs.xdecref(data);
         Refs.xdecref(peer);
         face.report(result);

@@ -419,8 +419,7 @@ final class LoopMethods {
     static long transportOf(long self, long args, long nargs, long kwnames) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            Transport transport =
-                    loop == null ? null : loop.transport(Arguments.descriptor(Upcalls.argument(args, 0)));
+            Transport transport = loop == null ? null : loop.transport(Arguments.descriptor(Upcalls.argument(args, 0)));
             return Refs.share(transport == null ? Layout.NONE : transport.address());
         } catch (Throwable t) {
             return Errors.raise(t);

@@ -30,6 +30,7 @@ public abstract class DatagramChannel extends Channel {
     private final int datagramSize;
     /** What each queued datagram counts besides its bytes. */
     private final int overhead;
+
     private byte segmentation;
     /** The first message of the last call was to be cut. */
     private boolean segmented;
@@ -301,7 +302,8 @@ public abstract class DatagramChannel extends Channel {
 
     private boolean canSegment() {
         if (segmentation == UNKNOWN) { // a size of its own is the program's choice: then each message is what it says
-            int size = Messages.segmentSize(loop.state(), fd, loop.memory().messages().name(0));
+            int size = Messages.segmentSize(
+                    loop.state(), fd, loop.memory().messages().name(0));
             segmentation = size == 0 ? ALWAYS : NEVER;
         }
         return segmentation == ALWAYS;

@@ -19,10 +19,7 @@ final class MessageVector {
     /** Each message has the buffer of its index, until {@link #setBuffers} says otherwise. */
     MessageVector(Arena arena, int capacity) {
         this.capacity = capacity;
-        int each = Messages.MMSGHDR_SIZE
-                + Sockets.IOVEC_SIZE
-                + Addresses.STORAGE_SIZE
-                + Messages.SEGMENT_CONTROL_SIZE;
+        int each = Messages.MMSGHDR_SIZE + Sockets.IOVEC_SIZE + Addresses.STORAGE_SIZE + Messages.SEGMENT_CONTROL_SIZE;
         address = arena.allocate((long) capacity * each, 16).address();
         iovecs = address + (long) capacity * Messages.MMSGHDR_SIZE;
         names = iovecs + (long) capacity * Sockets.IOVEC_SIZE;

@@ -57,8 +57,8 @@ public final class Messages {
      */
     public static int receive(CallState state, int fd, long vector, int count) {
         try {
-            return (int) state.check((int) (long) recvmmsg.invokeExact(
-                    state.segment, (long) fd, vector, (long) count, (long) MSG_DONTWAIT, 0L, 0L));
+            return (int) state.check((int) (long)
+                    recvmmsg.invokeExact(state.segment, (long) fd, vector, (long) count, (long) MSG_DONTWAIT, 0L, 0L));
         } catch (Throwable t) {
             throw new AssertionError("recvmmsg", t);
         }
@@ -84,13 +84,8 @@ public final class Messages {
     public static long sendTo(CallState state, int fd, long buffer, long length, long name, int nameLength) {
         try {
             return state.check((long) sendto.invokeExact(
-                    state.segment,
-                    (long) fd,
-                    buffer,
-                    length,
-                    (long) (MSG_DONTWAIT | MSG_NOSIGNAL),
-                    name,
-                    (long) nameLength));
+                    state.segment, (long) fd, buffer, length, (long) (MSG_DONTWAIT | MSG_NOSIGNAL), name, (long)
+                            nameLength));
         } catch (Throwable t) {
             throw new AssertionError("sendto", t);
         }
