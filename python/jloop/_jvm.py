@@ -37,6 +37,7 @@ __all__ = [
     "started_jvm",
 ]
 
+_LC_ALL = 6  # bits/locale.h
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
 
 # Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
@@ -63,7 +64,7 @@ def start() -> None:
         _prove_user_options(jvm)
         arguments = options(jvm)
         _load_chaining(jvm)
-        with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES):
+        with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES), _same_locale():
             machine = _Machine(jvm, arguments)
         _machine = machine
         os.register_at_fork(after_in_child=_after_fork)
@@ -137,6 +138,7 @@ def basic_options() -> list[str]:
         "-Xms8m",
         "-Xmx512m",
         "-XX:-UsePerfData",  # no file in /tmp per process
+        "-XX:+DisableAttachMechanism",  # likewise; with -Xrs its thread would start at once and leave a socket there
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
         "-XX:+UnlockExperimentalVMOptions",
         "-XX:+DisablePrimordialThreadGuardPages",
@@ -374,6 +376,18 @@ class _Arguments(ctypes.Structure):
         ("options", POINTER(_Option)),
         ("ignoreUnrecognized", c_ubyte),
     )
+
+
+@contextmanager
+def _same_locale() -> Iterator[None]:
+    """Put the C library's locale back, which the JVM sets from the environment as a program of its own would."""
+    setlocale = ctypes.PyDLL(None).setlocale
+    setlocale.restype = c_char_p
+    before = setlocale(_LC_ALL, None)
+    try:
+        yield
+    finally:
+        setlocale(_LC_ALL, before)
 
 
 class _Table:

@@ -5,6 +5,7 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 `docs/architecture.md`.
 """
 
+import selectors
 import socket
 import sys
 import threading
@@ -38,8 +39,6 @@ class _PollerView(Mapping[int, Any]):
         return self[fd]
 
     def __getitem__(self, fd: int) -> Any:
-        import selectors
-
         mask = 0
         if self._loop._is_polling(fd, False):
             mask |= selectors.EVENT_READ
