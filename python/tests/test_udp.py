@@ -313,6 +313,7 @@ class TestOptions:
             _, protocol = await endpoint(sock=left)
             assert protocol.transport.get_extra_info("peername") == right.getsockname()
             protocol.transport.sendto(b"x")
+            await iterations(1)
             assert right.recv(10) == b"x"
             await end(protocol)
 
