@@ -290,7 +290,7 @@ final class PyLoop implements LoopHost {
         if (!(nanos < Long.MAX_VALUE)) {
             return Double.isNaN(nanos) ? 0 : Long.MAX_VALUE;
         }
-        long deadline = (long) nanos;
+        long deadline = Math.max(0, (long) nanos); // differences of deadlines must not overflow
         return (double) deadline / NANOS_PER_SECOND < seconds ? deadline + 1 : deadline;
     }
 
