@@ -229,6 +229,9 @@ public abstract class DatagramChannel extends Channel {
         MessageVector messages = loop.memory().messages();
         int end = Math.min(queue.count(), messages.capacity);
         if (end > 1) {
+            if (segmentation == UNKNOWN) {
+                segmentation = canSegment(messages) ? ALWAYS : NEVER;
+            }
             int count = gather(messages, end);
             if (messages.bufferCount(0) > 1 || count > 1) {
                 segmented = messages.bufferCount(0) > 1;
@@ -297,16 +300,12 @@ public abstract class DatagramChannel extends Channel {
                 break;
             }
         }
-        return last > first && canSegment() ? last : first;
+        return last;
     }
 
-    private boolean canSegment() {
-        if (segmentation == UNKNOWN) { // a size of its own is the program's choice: then each message is what it says
-            int size = Messages.segmentSize(
-                    loop.state(), fd, loop.memory().messages().name(0));
-            segmentation = size == 0 ? ALWAYS : NEVER;
-        }
-        return segmentation == ALWAYS;
+    /** Not where the program set a size of its own: then each message is what it says. */
+    private boolean canSegment(MessageVector messages) {
+        return Messages.segmentSize(loop.state(), fd, messages.name(0)) == 0;
     }
 
     /**
