@@ -47,7 +47,11 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
         "_unresolved",
     )
 
+    _context: Any
+    _loop: Any
+    _protocol: Any
     _sock: Any  # a socket, None once it is closed
+    _unresolved: Any  # deque of (data, addr) that the socket's own methods send in their turn, None without any
 
     def __init__(
         self, loop: Any, sock: socket.socket, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
@@ -73,7 +77,7 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
         self._conn_lost = 0  # datagrams that were dropped since the connection was lost, and one
         self._closing = False
         self._paused = False
-        self._unresolved: deque[tuple[bytes, Any]] | None = None
+        self._unresolved = None
         self._open(self._sock_fd, int(sock.family), self._extra["peername"], self._connected)
         self.set_protocol(protocol)
         loop._transports[self._sock_fd] = self
@@ -276,7 +280,7 @@ def sendto_slow(transport: DatagramTransport, data: Any, addr: Any) -> None:
         transport._send_or_queue(bytes(data), remote or addr)
 
 
-class _Probe(selector_events._SelectorDatagramTransport):
+class _Probe(selector_events._SelectorDatagramTransport):  # type: ignore[name-defined]
     """The standard library's transport with a datagram queued, to ask how this version counts and what it sends."""
 
     def __init__(self) -> None:

@@ -195,20 +195,17 @@ def load_datagrams() -> None:
     `load` has been called. Apart from it, since most programs have no datagrams and all wait for their start.
     """
     global _datagrams_loaded
-    if _datagrams_loaded:
-        return
     with _lock:
-        if _datagrams_loaded:
-            return
-        from . import _datagram
+        if not _datagrams_loaded:
+            from . import _datagram
 
-        namespace = _namespace["namespace"]
-        namespace["sendto_slow"] = _datagram.sendto_slow
-        namespace["datagram_header_size"] = _datagram.HEADER_SIZE
-        namespace["datagram_sends_empty"] = _datagram.SENDS_EMPTY
-        namespace["datagram_transport"] = _datagram.DatagramTransport
-        _Hooks().install_datagrams()
-        _datagrams_loaded = True
+            namespace = _namespace["namespace"]
+            namespace["sendto_slow"] = _datagram.sendto_slow
+            namespace["datagram_header_size"] = _datagram.HEADER_SIZE
+            namespace["datagram_sends_empty"] = _datagram.SENDS_EMPTY
+            namespace["datagram_transport"] = _datagram.DatagramTransport
+            _Hooks().install_datagrams()
+            _datagrams_loaded = True
 
 
 def _begin_exit() -> None:

@@ -174,7 +174,8 @@ final class DatagramTransport extends DatagramChannel implements Transport {
 
     @Override
     protected void aboveHighWater() {
-        face.report(Calls.method(MAYBE_PAUSE, face.address));
+        // inside of sendto(): what must leave the loop leaves through whoever sent
+        Refs.decref(PyErrAlreadySet.check(Calls.method(MAYBE_PAUSE, face.address)));
     }
 
     @Override

@@ -158,21 +158,21 @@ public abstract class DatagramChannel extends Channel {
     }
 
     /**
-     * Queues a datagram of {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is
-     * called with {@code owner}. It is sent when the callback that runs has returned, or at once where a call's worth is
-     * queued, the queue is above the high-water mark or the loop does not run.
+     * Sends a datagram of {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is
+     * called with {@code owner}. The first one that a callback sends leaves at once, and the peer can begin with it; more
+     * of them leave together when the callback has returned, or before where a call's worth is queued or the queue is
+     * above the high-water mark.
      *
      * @param owner not 0
      * @param name where it goes; null for the connected peer
      */
     public final void send(long address, long length, long owner, SocketName name) {
         queue.add(address, length, owner, name);
-        if (!blocked) {
-            if (queue.count() >= IoMemory.MAX_MESSAGES || size() > highWater) {
-                flush();
-            } else if (!queued) {
-                loop.written(this);
-            }
+        if (!blocked && (!queued || queue.count() >= IoMemory.MAX_MESSAGES || size() > highWater)) {
+            flush();
+        }
+        if (!queued) {
+            loop.written(this);
         }
         if (size() > highWater) {
             aboveHighWater();
