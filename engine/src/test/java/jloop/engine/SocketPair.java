@@ -9,10 +9,12 @@ import jloop.engine.linux.Files;
 import jloop.engine.linux.Native;
 import jloop.engine.linux.Sockets;
 
-/** Two connected, non-blocking Unix stream sockets. */
+/** Two connected, non-blocking Unix sockets. */
 final class SocketPair implements AutoCloseable {
     private static final int AF_UNIX = 1;
-    private static final int SOCK_STREAM_NONBLOCK = 1 | 0x800;
+    private static final int SOCK_STREAM = 1;
+    private static final int SOCK_DGRAM = 2;
+    private static final int SOCK_NONBLOCK = 0x800;
 
     private static final MethodHandle socketpair = Native.function("socketpair");
 
@@ -20,11 +22,20 @@ final class SocketPair implements AutoCloseable {
     final int ours;
     final int theirs;
 
+    /** Stream sockets. */
     SocketPair() {
+        this(SOCK_STREAM);
+    }
+
+    static SocketPair ofDatagrams() {
+        return new SocketPair(SOCK_DGRAM);
+    }
+
+    private SocketPair(int type) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment pair = arena.allocate(8, 4);
             long result = (long)
-                    socketpair.invokeExact((long) AF_UNIX, (long) SOCK_STREAM_NONBLOCK, 0L, pair.address(), 0L, 0L);
+                    socketpair.invokeExact((long) AF_UNIX, (long) (type | SOCK_NONBLOCK), 0L, pair.address(), 0L, 0L);
             if ((int) result != 0) {
                 throw new IllegalStateException("socketpair");
             }

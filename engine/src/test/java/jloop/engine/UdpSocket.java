@@ -1,0 +1,84 @@
+package jloop.engine;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import jloop.engine.linux.Addresses;
+import jloop.engine.linux.CallState;
+import jloop.engine.linux.Files;
+import jloop.engine.linux.Messages;
+import jloop.engine.linux.Native;
+import jloop.engine.linux.Sockets;
+
+/** A non-blocking datagram socket on a free port of 127.0.0.1. */
+final class UdpSocket implements AutoCloseable {
+    private static final int SOCK_DGRAM_NONBLOCK = 2 | 0x800;
+
+    private static final MethodHandle socket = Native.function("socket");
+    private static final MethodHandle bind = Native.function("bind");
+    private static final MethodHandle connect = Native.function("connect");
+    private static final MethodHandle getsockname = Native.function("getsockname");
+
+    private final CallState state = new CallState();
+    final int fd;
+    final SocketName name;
+
+    UdpSocket() {
+        try (Arena arena = Arena.ofConfined()) {
+            fd = (int) (long) socket.invokeExact((long) Addresses.AF_INET, (long) SOCK_DGRAM_NONBLOCK, 0L, 0L, 0L, 0L);
+            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
+            Addresses.putFamily(address, Addresses.AF_INET);
+            Addresses.parse(
+                    Addresses.AF_INET, arena.allocateFrom("127.0.0.1").address(), address + Addresses.IN_ADDRESS);
+            call("bind", (long) bind.invokeExact((long) fd, address, (long) Addresses.IN_SIZE, 0L, 0L, 0L));
+            MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Addresses.IN_SIZE);
+            call("getsockname", (long) getsockname.invokeExact((long) fd, address, length.address(), 0L, 0L, 0L));
+            name = new SocketName(address, Addresses.IN_SIZE);
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    void connect(SocketName peer) {
+        try (Arena arena = Arena.ofConfined()) {
+            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
+            peer.copyTo(address);
+            call("connect", (long) connect.invokeExact((long) fd, address, (long) peer.length(), 0L, 0L, 0L));
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    private static void call(String name, long result) {
+        if ((int) result != 0) {
+            throw new IllegalStateException(name);
+        }
+    }
+
+    void send(byte[] bytes, SocketName to) {
+        try (Arena arena = Arena.ofConfined()) {
+            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
+            to.copyTo(address);
+            long data = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes).address();
+            long sent = Messages.sendTo(state, fd, data, bytes.length, address, to.length());
+            if (sent != bytes.length) {
+                throw new IllegalStateException("sent " + sent + " of " + bytes.length + " bytes");
+            }
+        }
+    }
+
+    /** The next datagram that is there, or null. */
+    byte[] receive() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment buffer = arena.allocate(65536);
+            long count = Sockets.recv(state, fd, buffer.address(), buffer.byteSize());
+            return count < 0 ? null : buffer.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    @Override
+    public void close() {
+        Files.close(state, fd);
+    }
+}
