@@ -35,7 +35,7 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
             signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
     def _give_back_wakeup_fd(self) -> None:
-        old, self._others_wakeup_fd = self._others_wakeup_fd, None
+        old = self._others_wakeup_fd
         if old is None:
             return
         WokenBySignals._woken_by_signals = None
@@ -46,6 +46,11 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
         if current != self._csock.fileno() or self._signal_handlers:
             # the program has set another meanwhile, or signals between two runs are the next run's
             signal.set_wakeup_fd(current)
+        try:
+            if old >= 0:
+                self._read_from_self()  # what came since the last poll
+        finally:
+            self._others_wakeup_fd = None
 
     @staticmethod
     def _leave_wakeup_fd() -> None:

@@ -77,6 +77,14 @@ class TestWakeupDescriptorOfTheProgram:
             assert loop.run_until_complete(main()) == bytes([signal.SIGUSR1])
             assert signal.set_wakeup_fd(-1) == told.fileno()
 
+    def test_it_is_told_of_a_signal_at_the_end_of_the_run(self, loop: Loop) -> None:
+        """The loop does not look at its self-pipe once more before it leaves."""
+        with wakeup_socket() as (_, reads), handling(signal.SIGUSR1, lambda *_: None):
+            loop.call_soon(loop.stop)
+            loop.call_soon(os.kill, os.getpid(), signal.SIGUSR1)
+            loop.run_forever()
+            assert reads.recv(10) == bytes([signal.SIGUSR1])
+
     def test_it_is_told_of_signals_after_the_run(self, loop: Loop) -> None:
         with wakeup_socket() as (_, reads), handling(signal.SIGUSR1, lambda *_: None):
             loop.run_until_complete(asyncio.sleep(0))
