@@ -43,10 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell without job control starts what it puts in the background with SIGINT ignored, and that is inherited:
-    # no test of Ctrl-C could then pass
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell without job control ignores SIGINT for what it puts in the background, nohup ignores SIGHUP, and both
+    # are inherited: no test of Ctrl-C or of a hangup could then pass
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     config.addinivalue_line("markers", "jloop_only: what jloop promises and asyncio does not; no run on the control")
 
 
