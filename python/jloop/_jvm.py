@@ -12,7 +12,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_ubyte, c_ulong, c_void_p, cast
+from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_size_t, c_ubyte, c_ulong, c_void_p, cast
 from typing import Any
 
 from . import _aot, _fault_handlers
@@ -29,12 +29,17 @@ __all__ = [
     "find_jvm",
     "forked",
     "is_started",
+    "libjvm_symbol",
     "options",
+    "read_long",
+    "read_string",
     "remember_type_slots",
     "restore_signal_handlers",
     "restore_type_slots",
     "start",
     "started_jvm",
+    "write_byte",
+    "write_long",
 ]
 
 _LC_ALL = 6  # bits/locale.h
@@ -75,6 +80,35 @@ def start() -> None:
             _aot.make_in_background(jvm, basic_options())
 
 
+# ---- memory of this process, by address
+
+
+def read_long(address: int) -> int:
+    """The 8 bytes there, as a pointer or a `size_t`."""
+    return c_size_t.from_address(address).value
+
+
+def read_string(address: int) -> str:
+    """The NUL-terminated text there."""
+    return ctypes.string_at(address).decode("ascii", "replace")
+
+
+def write_long(address: int, value: int) -> None:
+    c_size_t.from_address(address).value = value
+
+
+def write_byte(address: int, value: int) -> None:
+    c_ubyte.from_address(address).value = value
+
+
+def libjvm_symbol(name: str) -> int:
+    """The address of a variable that libjvm exports; KeyError if it does not, or is not loaded."""
+    try:
+        return ctypes.addressof(c_ubyte.in_dll(_machine.library, name))  # type: ignore[union-attr]
+    except (AttributeError, ValueError):
+        raise KeyError(name) from None
+
+
 # ---- the type slots that Java takes over
 
 _TYPE_SLOTS = (48, 184)  # tp_dealloc and tp_traverse of PyTypeObject; Java checks its layout at start
@@ -85,13 +119,13 @@ def remember_type_slots(cls: type) -> None:
     """Note the slots of a class that Java is about to take over, so that a forked child can put them back."""
     for offset in _TYPE_SLOTS:
         address = id(cls) + offset
-        _type_slots[address] = ctypes.c_size_t.from_address(address).value
+        _type_slots[address] = read_long(address)
 
 
 def restore_type_slots() -> None:
     """Put the remembered slots back: destructors and the collector no longer enter Java."""
     for address, value in _type_slots.items():
-        ctypes.c_size_t.from_address(address).value = value
+        write_long(address, value)
 
 
 def is_started() -> bool:
@@ -409,7 +443,7 @@ class _Machine:
     def __init__(self, jvm: JVM, arguments: list[str]) -> None:
         self.jvm = jvm
         try:
-            library = ctypes.PyDLL(jvm.libjvm)
+            self.library = library = ctypes.PyDLL(jvm.libjvm)
         except OSError as error:
             raise JVMError(f"{_describe(jvm)} cannot be loaded: {error}\nTo get one that can: {REMEDY}") from None
         array = (_Option * len(arguments))(*(_Option(os.fsencode(argument), None) for argument in arguments))

@@ -9,7 +9,7 @@ import types
 from asyncio import streams
 from typing import Any
 
-from . import _jvm
+from . import _hotspot, _jvm
 
 __all__ = ["Roots", "fileno", "load", "load_datagrams"]
 
@@ -27,6 +27,8 @@ class Roots:
 class _Hooks:
     """Carries what Java offers for the turns of a process's life."""
 
+    fork_word: int
+    prepare_fork: Any
     begin_exit: Any
     install_datagrams: Any
 
@@ -63,8 +65,11 @@ _INHERITED_AFTER_FORK = frozenset(("cancel", "cancelled", "create_future", "crea
 def _leave_java(namespace: dict[str, Any]) -> None:
     """Cut every way into Java, in a forked child: the JVM's threads are in the parent only.
 
-    Even entering it could hang, where the thread that forked was not known to the JVM.
+    Even entering it could hang, where the thread that forked was not known to the JVM. A loop that runs is told by a
+    word of memory, and leaves as soon as the callback that forked returns.
     """
+    _hotspot.stop_compiling()
+    _jvm.write_long(_Hooks.fork_word, 1)
     for cls in [value for value in namespace.values() if isinstance(value, type)]:
         for name, method in list(vars(cls).items()) if cls.__module__.startswith("jloop.") else ():
             if not isinstance(method, types.MethodDescriptorType):
@@ -186,7 +191,7 @@ def load() -> None:
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace
         atexit.register(_begin_exit)
-        os.register_at_fork(after_in_child=lambda: _leave_java(namespace))
+        os.register_at_fork(before=_prepare_fork, after_in_child=lambda: _leave_java(namespace))
 
 
 def load_datagrams() -> None:
@@ -206,6 +211,14 @@ def load_datagrams() -> None:
             namespace["datagram_transport"] = _datagram.DatagramTransport
             _Hooks().install_datagrams()
             _datagrams_loaded = True
+
+
+def _prepare_fork() -> None:
+    """Let Java load what the child needs to leave a running loop: loading it there could hang."""
+    loop = asyncio._get_running_loop()
+    if loop is not None and isinstance(loop, _namespace["loop"]) and not _jvm.forked():
+        _hotspot.prepare_to_stop_compiling()
+        _Hooks().prepare_fork()
 
 
 def _begin_exit() -> None:

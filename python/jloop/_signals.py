@@ -55,7 +55,9 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
     @staticmethod
     def _leave_wakeup_fd() -> None:
         """In a forked child, whose signals are not its parent's: the self-pipe is. asyncio does so from 3.12 on."""
-        if WokenBySignals._woken_by_signals is not None:
+        loop = WokenBySignals._woken_by_signals
+        if loop is not None:
+            loop._others_wakeup_fd = None  # nothing to give back: what is in the pipe is for the parent
             WokenBySignals._woken_by_signals = None
             signal.set_wakeup_fd(-1)
 
