@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_size_t, c_ubyte, c_ulong, c_void_p, cast
 from typing import Any
 
-from . import _aot, _fault_handlers
+from . import _aot, _fault_handlers, _interposition
 from ._errors import JVMError
 from ._jars import CLASS_PATH
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
@@ -24,13 +24,16 @@ __all__ = [
     "JVM",
     "Candidate",
     "JVMError",
+    "address_in_python",
     "call_static",
     "candidates",
     "find_jvm",
     "forked",
     "is_started",
     "libjvm_symbol",
+    "make_writable",
     "options",
+    "read_bytes",
     "read_long",
     "read_string",
     "remember_type_slots",
@@ -42,6 +45,7 @@ __all__ = [
     "write_long",
 ]
 
+_PROT_READ, _PROT_WRITE = 1, 2  # sys/mman.h
 _LC_ALL = 6  # bits/locale.h
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
 
@@ -73,7 +77,8 @@ def start() -> None:
             machine = _Machine(jvm, arguments)
         _machine = machine
         os.register_at_fork(after_in_child=_after_fork)
-        _fault_handlers.guard(restore_signal_handlers)
+        if not _keep_fault_handlers():
+            _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
         if not any(argument.startswith("-XX:AOTCache=") for argument in arguments):
@@ -93,12 +98,28 @@ def read_string(address: int) -> str:
     return ctypes.string_at(address).decode("ascii", "replace")
 
 
+def read_bytes(address: int, size: int) -> bytes:
+    """The `size` bytes there."""
+    return ctypes.string_at(address, size)
+
+
 def write_long(address: int, value: int) -> None:
     c_size_t.from_address(address).value = value
 
 
 def write_byte(address: int, value: int) -> None:
     c_ubyte.from_address(address).value = value
+
+
+def make_writable(address: int, size: int, writable: bool) -> None:
+    """Make pages writable, or read-only again; the address is a page's. Raises OSError."""
+    if _libc.mprotect(address, size, _PROT_READ | (_PROT_WRITE if writable else 0)) != 0:
+        raise OSError("mprotect failed")
+
+
+def address_in_python() -> int:
+    """The address of some code of CPython's."""
+    return cast(ctypes.pythonapi.PyErr_SetNone, c_void_p).value or 0
 
 
 def libjvm_symbol(name: str) -> int:
@@ -286,6 +307,7 @@ _SA_RESTORER = 0x04000000  # asm/signal.h of x86-64; the C library adds it
 
 _libc = ctypes.PyDLL(None)
 _libc.sigaction.argtypes = (c_int, POINTER(_Sigaction), POINTER(_Sigaction))
+_libc.mprotect.argtypes = (c_void_p, c_size_t, c_int)
 _libc.setenv.argtypes = (c_char_p, c_char_p, c_int)
 _libc.unsetenv.argtypes = (c_char_p,)
 
@@ -348,6 +370,16 @@ def _start_chaining() -> None:
         for number, _, hotspots, _ in _hotspot_handlers:
             _chaining.sigaction(number, hotspots, None)
         _chaining.JVM_end_signal_setting()
+
+
+def _keep_fault_handlers() -> bool:
+    """Let CPython change what HotSpot calls for faults that are not its own, and no more HotSpot's handlers.
+
+    So whatever `faulthandler` or `signal` does, HotSpot's stay. Returns False where that cannot be had.
+    """
+    if _chaining is None:
+        return False
+    return _interposition.exchange("sigaction", cast(_chaining.sigaction, c_void_p).value or 0)
 
 
 def _chain(number: int, action: _Sigaction) -> None:
