@@ -11,13 +11,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_size_t, c_ubyte, c_ulong, c_void_p, cast
 from typing import Any
 
 from . import _aot, _fault_handlers, _interposition
 from ._errors import JVMError
-from ._jars import CLASS_PATH
+from ._jars import CLASS_PATH, JARS
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "find_jvm",
     "forked",
     "is_started",
+    "keep_descriptors_private",
     "libjvm_symbol",
     "make_writable",
     "options",
@@ -164,6 +165,18 @@ def forked() -> bool:
     return _forked
 
 
+def keep_descriptors_private() -> None:
+    """Let no child inherit the files that the JVM opened: its modules and our jars, which it opens when it needs them."""
+    if _machine is None:
+        return
+    ours = (os.path.realpath(_machine.jvm.home) + "/", *map(os.path.realpath, JARS))
+    with suppress(OSError):  # no /proc
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):  # closed meanwhile, as the descriptor of the listing
+                if os.readlink(f"/proc/self/fd/{name}").startswith(ours):
+                    os.set_inheritable(int(name), False)
+
+
 def call_static(class_name: str, method: str, argument: int) -> None:
     """Call `static void method(long)` of the class, named as in "jloop.cpython.Bootstrap". Any thread; GIL held.
 
@@ -192,6 +205,7 @@ def basic_options() -> list[str]:
         "-XX:+UseSerialGC",
         "-Xms8m",
         "-Xmx512m",
+        "-XX:-MaxFDLimit",  # the limit of open files stays the program's
         "-XX:-UsePerfData",  # no file in /tmp per process
         "-XX:+DisableAttachMechanism",  # likewise; with -Xrs its thread would start at once and leave a socket there
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.

@@ -185,6 +185,7 @@ def load() -> None:
         for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):
             _jvm.remember_type_slots(cls)
         _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
+        _jvm.keep_descriptors_private()
         if namespace["probe_socket"] is not None:
             namespace["probe_socket"].close()
         _namespace.update(namespace)
@@ -210,6 +211,7 @@ def load_datagrams() -> None:
             namespace["datagram_sends_empty"] = _datagram.SENDS_EMPTY
             namespace["datagram_transport"] = _datagram.DatagramTransport
             _Hooks().install_datagrams()
+            _jvm.keep_descriptors_private()
             _datagrams_loaded = True
 
 
