@@ -1,29 +1,66 @@
 """Reaches into HotSpot by the tables that it exports for debuggers (`vmStructs.hpp`, the Serviceability Agent's).
 
-A forked child that is inside of Java when it is forked has to return through it once. HotSpot counts calls there, and
-may want to hand a method to its compiler's threads: these are in the parent, with the lock of their queue perhaps held
-for ever. There is no option that ends compiling in a running JVM; there is a flag that does.
+A forked child that is inside of Java when it is forked has to return through it once. The JVM's other threads are in
+the parent, and what locks they held stay locked in the child: those of the compiler's threads, which work whenever there
+is something new to compile. So they come to rest before the fork, and the child asks nothing of them: HotSpot counts
+calls, and would hand a method over, by a queue with a lock. No option does either in a running JVM; flags do.
 """
+
+import os
+from contextlib import suppress
 
 from . import _jvm
 
-# Of HotSpot's `CompilationPolicy::event`: it returns at once. Meant for compiling again what a crash report names.
-_NO_COMPILING = "ReplayCompiles"
+# HotSpot's options of these names. False: the compiler's threads drop what they are asked for.
+_COMPILE = "UseCompiler"
+# True: `CompilationPolicy::event` asks for nothing. Meant for compiling again what a crash report names.
+_ASK_FOR_NOTHING = "ReplayCompiles"
 
-_flag: int | None = None
+_PAUSE = 200  # microseconds
+_MAX_PAUSES = 1000  # a method that takes the compiler longer is not waited for: it seldom holds a lock
+
+_flags: tuple[int, int] | None = None  # addresses of the two; None: not looked for, or not found
+_looked = False
+_compiled = 1  # whether HotSpot compiled before it was told to rest
 
 
-def prepare_to_stop_compiling() -> None:
-    """Find the flag, once; takes some milliseconds."""
-    global _flag
-    if _flag is None:
-        _flag = _find_flag(_NO_COMPILING) or 0
+def rest() -> None:
+    """Let the compiler's threads come to rest, before a fork. GIL held all the time. Takes a millisecond at least."""
+    global _flags, _looked, _compiled
+    if not _looked:
+        _looked = True
+        compiles, asks_nothing = _find_flag(_COMPILE), _find_flag(_ASK_FOR_NOTHING)
+        if compiles and asks_nothing:
+            _flags = compiles, asks_nothing
+    if _flags is None:
+        return
+    _compiled = _jvm.read_long(_flags[0]) & 0xFF
+    _jvm.write_byte(_flags[0], 0)
+    for _ in range(_MAX_PAUSES):
+        if not _compiler_works():
+            break
+        _jvm.pause(_PAUSE)
 
 
-def stop_compiling() -> None:
-    """Hand no more methods to the compiler's threads, if the flag was found. Enters no Java."""
-    if _flag:
-        _jvm.write_byte(_flag, 1)
+def go_on() -> None:
+    """Let them work again, after the fork, in the parent."""
+    if _flags is not None:
+        _jvm.write_byte(_flags[0], _compiled)
+
+
+def ask_for_nothing() -> None:
+    """Hand no more methods to them, in the child. Enters no Java."""
+    if _flags is not None:
+        _jvm.write_byte(_flags[1], 1)
+
+
+def _compiler_works() -> bool:
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(OSError), open(f"/proc/self/task/{thread}/stat") as file:  # it may just have ended
+            name, _, state = file.read().rpartition(") ")
+            if "CompilerThre" in name and not state.startswith("S"):
+                return True
+    return False
 
 
 def _find_flag(name: str) -> int | None:

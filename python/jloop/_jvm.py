@@ -34,6 +34,7 @@ __all__ = [
     "libjvm_symbol",
     "make_writable",
     "options",
+    "pause",
     "read_bytes",
     "read_long",
     "read_string",
@@ -110,6 +111,11 @@ def write_long(address: int, value: int) -> None:
 
 def write_byte(address: int, value: int) -> None:
     c_ubyte.from_address(address).value = value
+
+
+def pause(microseconds: int) -> None:
+    """Sleep without giving the GIL away."""
+    _libc.usleep(microseconds)
 
 
 def make_writable(address: int, size: int, writable: bool) -> None:

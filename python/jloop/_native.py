@@ -68,7 +68,7 @@ def _leave_java(namespace: dict[str, Any]) -> None:
     Even entering it could hang, where the thread that forked was not known to the JVM. A loop that runs is told by a
     word of memory, and leaves as soon as the callback that forked returns.
     """
-    _hotspot.stop_compiling()
+    _hotspot.ask_for_nothing()
     _jvm.write_long(_Hooks.fork_word, 1)
     for cls in [value for value in namespace.values() if isinstance(value, type)]:
         for name, method in list(vars(cls).items()) if cls.__module__.startswith("jloop.") else ():
@@ -192,7 +192,9 @@ def load() -> None:
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace
         atexit.register(_begin_exit)
-        os.register_at_fork(before=_prepare_fork, after_in_child=lambda: _leave_java(namespace))
+        os.register_at_fork(
+            before=_prepare_fork, after_in_parent=_end_fork, after_in_child=lambda: _leave_java(namespace)
+        )
 
 
 def load_datagrams() -> None:
@@ -216,11 +218,21 @@ def load_datagrams() -> None:
 
 
 def _prepare_fork() -> None:
-    """Let Java load what the child needs to leave a running loop: loading it there could hang."""
-    loop = asyncio._get_running_loop()
-    if loop is not None and isinstance(loop, _namespace["loop"]) and not _jvm.forked():
-        _hotspot.prepare_to_stop_compiling()
+    """Make ready for a child that has to leave the running loop: load what it needs for that, and no thread works."""
+    if _runs_here():
         _Hooks().prepare_fork()
+        _hotspot.rest()
+
+
+def _end_fork() -> None:
+    """In the parent."""
+    if _runs_here():
+        _hotspot.go_on()
+
+
+def _runs_here() -> bool:
+    loop = asyncio._get_running_loop()
+    return isinstance(loop, _namespace["loop"]) and not _jvm.forked()
 
 
 def _begin_exit() -> None:
