@@ -9,7 +9,7 @@ import types
 from asyncio import streams
 from typing import Any
 
-from . import _hotspot, _jvm
+from . import _hotspot, _jvm, _platform
 
 __all__ = ["Roots", "fileno", "load", "load_datagrams"]
 
@@ -140,6 +140,7 @@ def load() -> None:
     with _lock:
         if _namespace:
             return
+        _platform.require()
         from . import _handles, _loop, _transport
 
         namespace: dict[str, Any] = {

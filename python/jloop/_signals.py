@@ -52,6 +52,15 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
         finally:
             self._others_wakeup_fd = None
 
+    def _close_self_pipe(self) -> None:
+        if self._ssock.fileno() >= 0:
+            super()._close_self_pipe()  # type: ignore[misc]
+            return
+        # The collector finalized the socket before the loop: the engine's registration is gone with its descriptor
+        self._csock.close()
+        self._ssock = self._csock = None
+        self._internal_fds -= 1
+
     @staticmethod
     def _leave_wakeup_fd() -> None:
         """In a forked child, whose signals are not its parent's: the self-pipe is. asyncio does so from 3.12 on."""
