@@ -1,7 +1,7 @@
 """Reaches into HotSpot by the tables that it exports for debuggers (`vmStructs.hpp`, the Serviceability Agent's).
 
 A forked child that is inside of Java when it is forked has to return through it once. The JVM's other threads are in
-the parent, and what locks they held stay locked in the child: those of the compiler's threads, which work whenever there
+the parent, and the locks that they held stay locked in the child: those of the compiler, which works whenever there
 is something new to compile. So they come to rest before the fork, and the child asks nothing of them: HotSpot counts
 calls, and would hand a method over, by a queue with a lock. No option does either in a running JVM; flags do.
 """

@@ -76,6 +76,7 @@ def _slots(mappings: list[_Mapping], name: bytes) -> list[int]:
         return dynamic[tag] if dynamic[tag] >= shift else dynamic[tag] + shift  # glibc has added it, musl has not
 
     names, symbols = table(_DT_STRTAB, _DT_STRSZ), pointer(_DT_SYMTAB)
+
     def search(relocations: bytes) -> list[int]:
         found = []
         for offset, kind, symbol, _ in _RELOCATION.iter_unpack(relocations):
@@ -100,7 +101,7 @@ def _dynamic_section(base: int) -> tuple[int, dict[int, int]]:
         kind, address = _PROGRAM_HEADER.unpack(header)
         wanted.setdefault(kind, address)
     shift = base - wanted[_PT_LOAD] // _PAGE * _PAGE
-    entries = {}
+    entries: dict[int, int] = {}
     entry = wanted[_PT_DYNAMIC] + shift
     while True:
         tag, value = _DYNAMIC.unpack(_jvm.read_bytes(entry, _DYNAMIC.size))

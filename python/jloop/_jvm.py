@@ -172,7 +172,7 @@ def forked() -> bool:
 
 
 def keep_descriptors_private() -> None:
-    """Let no child inherit the files that the JVM opened: its modules and our jars, which it opens when it needs them."""
+    """Let no child inherit the files that the JVM opened: its modules, and our jars once it needs them."""
     if _machine is None:
         return
     ours = (os.path.realpath(_machine.jvm.home) + "/", *map(os.path.realpath, JARS))

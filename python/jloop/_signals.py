@@ -19,6 +19,9 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
     """
 
     _woken_by_signals: "ClassVar[WokenBySignals | None]" = None  # the loop that the main thread runs
+    _ssock: Any
+    _csock: Any
+    _internal_fds: int
     _others_wakeup_fd: int | None = None  # who is told of signals too; None if signals do not wake this loop
 
     def _take_wakeup_fd(self) -> None:

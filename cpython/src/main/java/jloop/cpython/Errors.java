@@ -28,7 +28,8 @@ final class Errors {
     /** What an upcall does with anything thrown: it becomes a Python error. Returns NULL. Throws nothing. */
     static long raise(Throwable thrown) {
         try {
-            if (thrown == PyErrAlreadySet.INSTANCE) { // first and plainly: a forked child leaves this way, see rehearse()
+            // First and plainly: a forked child leaves this way, see rehearse()
+            if (thrown == PyErrAlreadySet.INSTANCE) {
                 return 0;
             }
             switch (thrown) {
