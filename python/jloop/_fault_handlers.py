@@ -1,9 +1,9 @@
-"""Lets `faulthandler` and HotSpot live in one process.
+"""Lets `faulthandler` and HotSpot live in one process, where CPython's calls of `sigaction` cannot be led elsewhere.
 
 Both want SIGSEGV and its like, HotSpot for its ordinary work: it must come first. So whenever `faulthandler` is
 switched on or off, HotSpot's handlers are put back. A real crash prints the Python traceback all the same: HotSpot
 calls the handlers it found when it started, and where `faulthandler` was switched on later, it gets the SIGABRT by
-which HotSpot ends the process.
+which HotSpot ends the process. `_jvm._keep_fault_handlers` is the better way: it sees `enable` under any name, too.
 """
 
 import faulthandler

@@ -11,32 +11,43 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_ubyte, c_ulong, c_void_p, cast
+from contextlib import contextmanager, suppress
+from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_size_t, c_ubyte, c_ulong, c_void_p, cast
 from typing import Any
 
-from . import _aot, _fault_handlers
+from . import _aot, _fault_handlers, _interposition
 from ._errors import JVMError
-from ._jars import CLASS_PATH
+from ._jars import CLASS_PATH, JARS
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
 
 __all__ = [
     "JVM",
     "Candidate",
     "JVMError",
+    "address_in_python",
     "call_static",
     "candidates",
     "find_jvm",
     "forked",
     "is_started",
+    "keep_descriptors_private",
+    "libjvm_symbol",
+    "make_writable",
     "options",
+    "pause",
+    "read_bytes",
+    "read_long",
+    "read_string",
     "remember_type_slots",
     "restore_signal_handlers",
     "restore_type_slots",
     "start",
     "started_jvm",
+    "write_byte",
+    "write_long",
 ]
 
+_PROT_READ, _PROT_WRITE = 1, 2  # sys/mman.h
 _LC_ALL = 6  # bits/locale.h
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
 
@@ -68,11 +79,62 @@ def start() -> None:
             machine = _Machine(jvm, arguments)
         _machine = machine
         os.register_at_fork(after_in_child=_after_fork)
-        _fault_handlers.guard(restore_signal_handlers)
+        if not _keep_fault_handlers():
+            _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
         if not any(argument.startswith("-XX:AOTCache=") for argument in arguments):
             _aot.make_in_background(jvm, basic_options())
+
+
+# ---- memory of this process, by address
+
+
+def read_long(address: int) -> int:
+    """The 8 bytes there, as a pointer or a `size_t`."""
+    return c_size_t.from_address(address).value
+
+
+def read_string(address: int) -> str:
+    """The NUL-terminated text there."""
+    return ctypes.string_at(address).decode("ascii", "replace")
+
+
+def read_bytes(address: int, size: int) -> bytes:
+    """The `size` bytes there."""
+    return ctypes.string_at(address, size)
+
+
+def write_long(address: int, value: int) -> None:
+    c_size_t.from_address(address).value = value
+
+
+def write_byte(address: int, value: int) -> None:
+    c_ubyte.from_address(address).value = value
+
+
+def pause(microseconds: int) -> None:
+    """Sleep without giving the GIL away."""
+    _libc.usleep(microseconds)
+
+
+def make_writable(address: int, size: int, writable: bool) -> None:
+    """Make pages writable, or read-only again; the address is a page's. Raises OSError."""
+    if _libc.mprotect(address, size, _PROT_READ | (_PROT_WRITE if writable else 0)) != 0:
+        raise OSError("mprotect failed")
+
+
+def address_in_python() -> int:
+    """The address of some code of CPython's."""
+    return cast(ctypes.pythonapi.PyErr_SetNone, c_void_p).value or 0
+
+
+def libjvm_symbol(name: str) -> int:
+    """The address of a variable that libjvm exports; KeyError if it does not, or is not loaded."""
+    try:
+        return ctypes.addressof(c_ubyte.in_dll(_machine.library, name))  # type: ignore[union-attr]
+    except (AttributeError, ValueError):
+        raise KeyError(name) from None
 
 
 # ---- the type slots that Java takes over
@@ -85,13 +147,13 @@ def remember_type_slots(cls: type) -> None:
     """Note the slots of a class that Java is about to take over, so that a forked child can put them back."""
     for offset in _TYPE_SLOTS:
         address = id(cls) + offset
-        _type_slots[address] = ctypes.c_size_t.from_address(address).value
+        _type_slots[address] = read_long(address)
 
 
 def restore_type_slots() -> None:
     """Put the remembered slots back: destructors and the collector no longer enter Java."""
     for address, value in _type_slots.items():
-        ctypes.c_size_t.from_address(address).value = value
+        write_long(address, value)
 
 
 def is_started() -> bool:
@@ -107,6 +169,18 @@ def started_jvm() -> JVM | None:
 def forked() -> bool:
     """Whether this process was forked from one whose JVM ran: the JVM's threads are not here, so it is unusable."""
     return _forked
+
+
+def keep_descriptors_private() -> None:
+    """Let no child inherit the files that the JVM opened: its modules, and our jars once it needs them."""
+    if _machine is None:
+        return
+    ours = (os.path.realpath(_machine.jvm.home) + "/", *map(os.path.realpath, JARS))
+    with suppress(OSError):  # no /proc
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):  # closed meanwhile, as the descriptor of the listing
+                if os.readlink(f"/proc/self/fd/{name}").startswith(ours):
+                    os.set_inheritable(int(name), False)
 
 
 def call_static(class_name: str, method: str, argument: int) -> None:
@@ -137,6 +211,7 @@ def basic_options() -> list[str]:
         "-XX:+UseSerialGC",
         "-Xms8m",
         "-Xmx512m",
+        "-XX:-MaxFDLimit",  # the limit of open files stays the program's
         "-XX:-UsePerfData",  # no file in /tmp per process
         "-XX:+DisableAttachMechanism",  # likewise; with -Xrs its thread would start at once and leave a socket there
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
@@ -252,6 +327,7 @@ _SA_RESTORER = 0x04000000  # asm/signal.h of x86-64; the C library adds it
 
 _libc = ctypes.PyDLL(None)
 _libc.sigaction.argtypes = (c_int, POINTER(_Sigaction), POINTER(_Sigaction))
+_libc.mprotect.argtypes = (c_void_p, c_size_t, c_int)
 _libc.setenv.argtypes = (c_char_p, c_char_p, c_int)
 _libc.unsetenv.argtypes = (c_char_p,)
 
@@ -314,6 +390,16 @@ def _start_chaining() -> None:
         for number, _, hotspots, _ in _hotspot_handlers:
             _chaining.sigaction(number, hotspots, None)
         _chaining.JVM_end_signal_setting()
+
+
+def _keep_fault_handlers() -> bool:
+    """Let CPython change what HotSpot calls for faults that are not its own, and no more HotSpot's handlers.
+
+    So whatever `faulthandler` or `signal` does, HotSpot's stay. Returns False where that cannot be had.
+    """
+    if _chaining is None:
+        return False
+    return _interposition.exchange("sigaction", cast(_chaining.sigaction, c_void_p).value or 0)
 
 
 def _chain(number: int, action: _Sigaction) -> None:
@@ -409,7 +495,7 @@ class _Machine:
     def __init__(self, jvm: JVM, arguments: list[str]) -> None:
         self.jvm = jvm
         try:
-            library = ctypes.PyDLL(jvm.libjvm)
+            self.library = library = ctypes.PyDLL(jvm.libjvm)
         except OSError as error:
             raise JVMError(f"{_describe(jvm)} cannot be loaded: {error}\nTo get one that can: {REMEDY}") from None
         array = (_Option * len(arguments))(*(_Option(os.fsencode(argument), None) for argument in arguments))

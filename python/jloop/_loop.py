@@ -24,6 +24,8 @@ from ._transport import SocketTransport
 
 __all__ = ["Loop"]
 
+_FORKED = "this loop was made before the process was forked; its JVM is in the parent. Make a new loop"
+
 
 class _PollerView(Mapping[int, Any]):
     """What the standard library asks of a loop's selector besides waiting: whether a descriptor is polled."""
@@ -94,9 +96,7 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     def run_forever(self) -> None:
         """Run until `stop()` is called."""
         if _jvm.forked():
-            raise RuntimeError(
-                "this loop was made before the process was forked; its JVM is in the parent. Make a new loop"
-            )
+            raise RuntimeError(_FORKED)
         self._check_closed()
         self._check_running()
         _jvm.restore_signal_handlers()
@@ -108,6 +108,10 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
             self._run()
+        except Exception as error:
+            if _jvm.forked():
+                raise RuntimeError(_FORKED) from error
+            raise
         finally:
             self._stopping = False
             self._thread_id = None
@@ -115,6 +119,8 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
             self._give_back_wakeup_fd()
+        if _jvm.forked():  # by the last callback: what comes next is the parent's
+            raise RuntimeError(_FORKED)
 
     def set_debug(self, enabled: bool) -> None:
         """Turn asyncio's debug mode on or off."""

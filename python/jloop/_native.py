@@ -9,7 +9,7 @@ import types
 from asyncio import streams
 from typing import Any
 
-from . import _jvm
+from . import _hotspot, _jvm, _platform
 
 __all__ = ["Roots", "fileno", "load", "load_datagrams"]
 
@@ -27,6 +27,8 @@ class Roots:
 class _Hooks:
     """Carries what Java offers for the turns of a process's life."""
 
+    fork_word: int
+    prepare_fork: Any
     begin_exit: Any
     install_datagrams: Any
 
@@ -63,8 +65,11 @@ _INHERITED_AFTER_FORK = frozenset(("cancel", "cancelled", "create_future", "crea
 def _leave_java(namespace: dict[str, Any]) -> None:
     """Cut every way into Java, in a forked child: the JVM's threads are in the parent only.
 
-    Even entering it could hang, where the thread that forked was not known to the JVM.
+    Even entering it could hang, where the thread that forked was not known to the JVM. A loop that runs is told by a
+    word of memory, and leaves as soon as the callback that forked returns.
     """
+    _hotspot.ask_for_nothing()
+    _jvm.write_long(_Hooks.fork_word, 1)
     for cls in [value for value in namespace.values() if isinstance(value, type)]:
         for name, method in list(vars(cls).items()) if cls.__module__.startswith("jloop.") else ():
             if not isinstance(method, types.MethodDescriptorType):
@@ -135,6 +140,7 @@ def load() -> None:
     with _lock:
         if _namespace:
             return
+        _platform.require()
         from . import _handles, _loop, _transport
 
         namespace: dict[str, Any] = {
@@ -180,13 +186,16 @@ def load() -> None:
         for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):
             _jvm.remember_type_slots(cls)
         _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
+        _jvm.keep_descriptors_private()
         if namespace["probe_socket"] is not None:
             namespace["probe_socket"].close()
         _namespace.update(namespace)
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace
         atexit.register(_begin_exit)
-        os.register_at_fork(after_in_child=lambda: _leave_java(namespace))
+        os.register_at_fork(
+            before=_prepare_fork, after_in_parent=_end_fork, after_in_child=lambda: _leave_java(namespace)
+        )
 
 
 def load_datagrams() -> None:
@@ -205,7 +214,26 @@ def load_datagrams() -> None:
             namespace["datagram_sends_empty"] = _datagram.SENDS_EMPTY
             namespace["datagram_transport"] = _datagram.DatagramTransport
             _Hooks().install_datagrams()
+            _jvm.keep_descriptors_private()
             _datagrams_loaded = True
+
+
+def _prepare_fork() -> None:
+    """Make ready for a child that has to leave the running loop: load what it needs for that, and no thread works."""
+    if _runs_here():
+        _Hooks().prepare_fork()
+        _hotspot.rest()
+
+
+def _end_fork() -> None:
+    """In the parent."""
+    if _runs_here():
+        _hotspot.go_on()
+
+
+def _runs_here() -> bool:
+    loop = asyncio._get_running_loop()
+    return isinstance(loop, _namespace["loop"]) and not _jvm.forked()
 
 
 def _begin_exit() -> None:

@@ -19,6 +19,9 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
     """
 
     _woken_by_signals: "ClassVar[WokenBySignals | None]" = None  # the loop that the main thread runs
+    _ssock: Any
+    _csock: Any
+    _internal_fds: int
     _others_wakeup_fd: int | None = None  # who is told of signals too; None if signals do not wake this loop
 
     def _take_wakeup_fd(self) -> None:
@@ -52,10 +55,21 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
         finally:
             self._others_wakeup_fd = None
 
+    def _close_self_pipe(self) -> None:
+        if self._ssock.fileno() >= 0:
+            super()._close_self_pipe()  # type: ignore[misc]
+            return
+        # The collector finalized the socket before the loop: the engine's registration is gone with its descriptor
+        self._csock.close()
+        self._ssock = self._csock = None
+        self._internal_fds -= 1
+
     @staticmethod
     def _leave_wakeup_fd() -> None:
         """In a forked child, whose signals are not its parent's: the self-pipe is. asyncio does so from 3.12 on."""
-        if WokenBySignals._woken_by_signals is not None:
+        loop = WokenBySignals._woken_by_signals
+        if loop is not None:
+            loop._others_wakeup_fd = None  # nothing to give back: what is in the pipe is for the parent
             WokenBySignals._woken_by_signals = None
             signal.set_wakeup_fd(-1)
 

@@ -13,13 +13,14 @@ import signal
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
-from known_failures import KNOWN_FAILURES, NOT_RUN
+from known_failures import KNOWN_FAILURES, NOT_RUN, RACES
 from support import LOOP_NAMES, Loop, LoopErrors, LoopFactory, factory_of, open_descriptors, settle
 
+FOLDER = Path(__file__).parent
 DEADLINE = 30.0  # seconds an `async def` test may take before it is cancelled where it waits
 
 call_failed = pytest.StashKey[bool]()
@@ -37,9 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is known not to hold yet; each is a promise still to be kept, with what stands in its way."""
     for item in items:
-        for pattern, reason in KNOWN_FAILURES.items():
-            if fnmatch(item.nodeid, f"*{pattern}*"):
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=False, run=pattern not in NOT_RUN))
+        name = f"{item.path.relative_to(FOLDER)}::{item.nodeid.partition('::')[2]}"
+        for known, strict in ((KNOWN_FAILURES, True), (RACES, False)):
+            if name in known:
+                item.add_marker(pytest.mark.xfail(reason=known[name], strict=strict, run=name not in NOT_RUN))
 
 
 def pytest_configure(config: pytest.Config) -> None:

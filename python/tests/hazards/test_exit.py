@@ -89,6 +89,24 @@ def test_exit_by_an_exception_with_connections_open(child: Child) -> None:
     )
 
 
+def test_a_loop_whose_sockets_were_finalized_first_is_dropped_silently(jloop_child: Child) -> None:
+    """The collector finalizes what hangs together in no particular order."""
+    jloop_child.run(
+        PROGRAM
+        + """
+    loop = new_event_loop()
+    load(loop)
+    loop._ssock.close()
+    loop._csock.close()
+    del loop
+    collect()
+    say("done")
+    """,
+        out="done\n",
+        limit=30,
+    )
+
+
 THREADS = {
     "idle": "loop.run_forever()",
     "many timers": "[tick() for _ in range(10)]; loop.run_forever()",

@@ -285,6 +285,109 @@ def test_a_child_that_returns_to_the_running_loop_gets_a_runtime_error(jloop_chi
     )
 
 
+@pytest.mark.parametrize("leave", ["return", "raise ValueError('mine')", "sys.exit(7)"])
+def test_many_children_leave_the_running_loop(jloop_child: Child, leave: str) -> None:
+    """The way out leads through Java, whose other threads are in the parent with the locks that they held."""
+    jloop_child.run(
+        with_fork(f"""
+    loop = new_event_loop()
+    parent = os.getpid()
+    statuses = []
+
+    def child():
+        {leave}
+
+    def callback(left):
+        if not left:
+            loop.stop()
+            return
+        loop.call_soon(callback, left - 1)
+        pid = os.fork()
+        if pid == 0:
+            return child()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                statuses.append(os.waitstatus_to_exitcode(status))
+                return
+            time.sleep(0.001)
+        os.kill(pid, signal.SIGKILL)
+        statuses.append("hung")
+
+    loop.call_soon(callback, 20)
+    try:
+        loop.run_forever()
+    except RuntimeError as error:
+        assert os.getpid() != parent
+        assert "fork" in str(error), error
+        assert ("mine" in str(error.__cause__)) == {"ValueError" in leave}
+        os._exit(7)
+    say(set(statuses))
+    load(loop)
+    loop.close()
+    """),
+        out="{7}\n",
+    )
+
+
+def test_what_a_callback_wrote_before_it_forked_is_sent_once(jloop_child: Child) -> None:
+    jloop_child.run(
+        with_fork("""
+    class Echo(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def data_received(self, data):
+            self.transport.write(data)
+            pid = os.fork()
+            if pid:
+                assert os.waitpid(pid, 0)[1] == 7 << 8
+
+    loop = new_event_loop()
+    parent = os.getpid()
+
+    async def main():
+        server = await loop.create_server(Echo, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        for number in range(5):
+            writer.write(b"%d" % number)
+            await asyncio.sleep(0.02)
+        say(await reader.readexactly(5))
+        writer.write_eof()
+        say(await reader.read())
+        server.close()
+
+    try:
+        loop.run_until_complete(main())
+    except RuntimeError:
+        os._exit(7 if os.getpid() != parent else 1)
+    loop.close()
+    """),
+        out="b'01234'\nb''\n",
+    )
+
+
+def test_a_signal_handler_that_forks_in_the_wait(jloop_child: Child) -> None:
+    jloop_child.run(
+        with_fork("""
+    loop = new_event_loop()
+    parent = os.getpid()
+    pids = []
+    signal.signal(signal.SIGALRM, lambda *_: pids.append(os.fork()))
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    loop.call_later(0.3, lambda: os.getpid() == parent or say("a callback ran in the child"))
+    try:
+        loop.run_until_complete(asyncio.sleep(0.5))
+    except RuntimeError:
+        os._exit(7 if os.getpid() != parent else 1)
+    say(os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]))
+    loop.close()
+    """),
+        out="7\n",
+    )
+
+
 def test_a_child_forked_in_a_callback_runs_a_loop_of_its_own(child: Child) -> None:
     child.run(
         with_fork("""

@@ -1,6 +1,8 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.engine.Fork;
+import jloop.engine.linux.Memory;
 import jloop.engine.linux.Native;
 
 /** Where Python enters: called once through JNI by {@code jloop._jvm}, GIL held. */
@@ -22,8 +24,13 @@ public final class Bootstrap {
             SocketMethods.install();
             HandleMethods.install();
             TransportMethods.install();
-            Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");
-            Upcalls.install(Namespace.get("hooks"), "install_datagrams", MethodHandles.lookup(), "installDatagrams");
+            long hooks = Namespace.get("hooks");
+            long forkWord = PyErrAlreadySet.check(CPython.PyLong_FromLong(Fork.address()));
+            PyErrAlreadySet.check(CPython.PyObject_SetAttrString(hooks, Memory.cString("fork_word"), forkWord));
+            Refs.decref(forkWord);
+            Upcalls.install(hooks, "prepare_fork", MethodHandles.lookup(), "prepareFork");
+            Upcalls.install(hooks, "begin_exit", MethodHandles.lookup(), "beginExit");
+            Upcalls.install(hooks, "install_datagrams", MethodHandles.lookup(), "installDatagrams");
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
                 throw t; // not inside of CPython
@@ -43,6 +50,16 @@ public final class Bootstrap {
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(cause(t));
+        }
+    }
+
+    /** {@code prepare_fork()}: the thread that runs a loop forks in a moment. */
+    static long prepareFork(long self, long args, long nargs, long kwnames) {
+        try {
+            Errors.rehearse();
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
         }
     }
 

@@ -2,6 +2,7 @@ package jloop.cpython;
 
 import java.lang.foreign.Arena;
 import jloop.engine.EngineException;
+import jloop.engine.Fork;
 import jloop.engine.linux.Memory;
 
 /** Python's error indicator, set and taken. GIL held. */
@@ -27,8 +28,11 @@ final class Errors {
     /** What an upcall does with anything thrown: it becomes a Python error. Returns NULL. Throws nothing. */
     static long raise(Throwable thrown) {
         try {
+            // First and plainly: a forked child leaves this way, see rehearse()
+            if (thrown == PyErrAlreadySet.INSTANCE) {
+                return 0;
+            }
             switch (thrown) {
-                case PyErrAlreadySet ignored -> {}
                 case EngineException e -> raiseOsError(e.errno());
                 case StackOverflowError ignored -> raise(RECURSION_ERROR, "the stack is used up (in jloop's engine)");
                 case OutOfMemoryError e -> raise(MEMORY_ERROR, "jloop's JVM: " + e.getMessage());
@@ -62,7 +66,8 @@ final class Errors {
 
     /** Whether {@code exception} must leave the loop instead of going to the exception handler. */
     static boolean leavesLoop(long exception) {
-        return CPython.PyErr_GivenExceptionMatches(exception, SYSTEM_EXIT) != 0
+        return Fork.isChild() // where the loop ends in any case
+                || CPython.PyErr_GivenExceptionMatches(exception, SYSTEM_EXIT) != 0
                 || CPython.PyErr_GivenExceptionMatches(exception, KEYBOARD_INTERRUPT) != 0;
     }
 
@@ -91,6 +96,19 @@ final class Errors {
             traceback = 0;
         }
         CPython.PyErr_Restore(Refs.share(Refs.type(exception)), exception, traceback);
+    }
+
+    /**
+     * Takes an error on its way out of the loop, and drops it: a forked child that goes this way later has all of it
+     * loaded and linked. There that could wait for ever, for threads of the JVM that are in the parent only.
+     */
+    static void rehearse() {
+        raise(RUNTIME_ERROR, "");
+        long exception = take();
+        leavesLoop(exception);
+        restore(exception);
+        raise(PyErrAlreadySet.INSTANCE);
+        Refs.decref(take());
     }
 
     /** Reports the error that is set where nobody can be told: {@code sys.unraisablehook}. */

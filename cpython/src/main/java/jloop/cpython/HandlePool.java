@@ -1,5 +1,6 @@
 package jloop.cpython;
 
+import jloop.engine.Fork;
 import jloop.engine.linux.Memory;
 
 /**
@@ -179,7 +180,7 @@ final class HandlePool {
     private void free(long handle) {
         Memory.putLong(type + Layout.TP_DEALLOC, freshDealloc);
         CPython.call(freshDealloc, handle, 0);
-        if (open) {
+        if (open && !Fork.isChild()) {
             Memory.putLong(type + Layout.TP_DEALLOC, deallocUpcall);
         }
     }

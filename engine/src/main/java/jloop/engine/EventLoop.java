@@ -109,7 +109,7 @@ public final class EventLoop implements AutoCloseable {
         return poller.fd();
     }
 
-    /** Runs iterations until {@link #stop}, or until the host leaves. Returns false if the host left. */
+    /** Runs iterations until {@link #stop}, or until the host leaves. Returns false if the host left, or in a forked child. */
     public boolean run() {
         running = true;
         touched = true;
@@ -123,7 +123,9 @@ public final class EventLoop implements AutoCloseable {
         } finally {
             running = false;
             stopping = false;
-            sendWritten();
+            if (!Fork.isChild()) { // the parent sends it
+                sendWritten();
+            }
         }
     }
 
@@ -132,9 +134,9 @@ public final class EventLoop implements AutoCloseable {
         stopping = true;
     }
 
-    /** One iteration. Returns false if the host left. */
+    /** One iteration. Returns false if the host left, or in a forked child. */
     public boolean runOnce() {
-        if (!poll()) {
+        if (!poll() || Fork.isChild()) {
             return false;
         }
         if (!timers.isEmpty()) {
@@ -147,12 +149,12 @@ public final class EventLoop implements AutoCloseable {
             } else {
                 host.run(entry);
             }
-            if (writtenCount != 0) {
-                sendWritten();
-            }
-            if (leaving) {
+            if (leaving || Fork.isChild()) {
                 leaving = false;
                 return false;
+            }
+            if (writtenCount != 0) {
+                sendWritten();
             }
         }
         return true;
@@ -165,7 +167,7 @@ public final class EventLoop implements AutoCloseable {
 
     /** Whether {@link #leave} was called, and the entry that runs should make an end. */
     boolean isLeaving() {
-        return leaving;
+        return leaving || Fork.isChild();
     }
 
     /** Polls if it is time to, and waits if nothing is ready. Returns false if the host left. */
