@@ -48,6 +48,9 @@ public final class EventLoop implements AutoCloseable {
     private Channel[] written = new Channel[16];
 
     private int writtenCount;
+    /** Timers are due by {@link LoopHost#now}. */
+    private boolean hostClock;
+
     private boolean running;
     private boolean stopping;
     private boolean closed;
@@ -138,7 +141,10 @@ public final class EventLoop implements AutoCloseable {
             return false;
         }
         if (!timers.isEmpty()) {
-            queueDueTimers();
+            queueDueTimers(timersNow());
+            if (left()) {
+                return false;
+            }
         }
         for (int count = ready.size(); count > 0; count--) {
             long entry = ready.take();
@@ -150,12 +156,28 @@ public final class EventLoop implements AutoCloseable {
             if (writtenCount != 0) {
                 sendWritten();
             }
-            if (leaving) {
-                leaving = false;
+            if (left()) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** Whether {@link #leave} was called; it is answered with this. */
+    private boolean left() {
+        boolean left = leaving;
+        leaving = false;
+        return left;
+    }
+
+    /** What deadlines are compared with: {@link #now}, or the host's clock, which may run any code. */
+    private long timersNow() {
+        return hostClock ? host.now() : now;
+    }
+
+    /** Timers are due by the host's own clock from now on, or by {@link System#nanoTime} again. */
+    public void useHostClock(boolean used) {
+        hostClock = used;
     }
 
     /** Leaves the loop as soon as the entry that runs returns; what is ready stays so. */
@@ -178,7 +200,14 @@ public final class EventLoop implements AutoCloseable {
             timeout = -1;
             if (!timers.isEmpty()) {
                 now = System.nanoTime();
-                timeout = Math.max(0, timers.firstDeadline() - now);
+                long time = timersNow();
+                timeout = Math.max(0, timers.firstDeadline() - time);
+                if (hostClock) { // what its clock did may be all there is to do
+                    if (left()) {
+                        return false;
+                    }
+                    timeout = ready.isEmpty() && !stopping ? timeout : 0;
+                }
             }
         } else if (!touched && !stopping) {
             if (unclocked > 0) {
@@ -246,9 +275,9 @@ public final class EventLoop implements AutoCloseable {
         }
     }
 
-    /** Queues the timers that were due when the clock was last read. */
-    private void queueDueTimers() {
-        while (!timers.isEmpty() && timers.firstDeadline() <= now) {
+    /** Queues the timers that were due at {@code time}, when the clock was last read. */
+    private void queueDueTimers(long time) {
+        while (!timers.isEmpty() && timers.firstDeadline() <= time) {
             long entry = timers.first();
             timers.removeFirst();
             host.due(entry);
