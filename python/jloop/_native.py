@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import os
 import socket
+import sys
 import threading
 import types
 from asyncio import streams
@@ -41,6 +42,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_discard_sends": None,
     "_discard_writes": None,
     "_is_polling": False,
+    "_look_for_replaced_methods": None,
     "_remove_reader": False,
     "_remove_writer": False,
     "_set_buffered": None,
@@ -156,7 +158,7 @@ def load() -> None:
             "await_callback": _handles.await_callback,
             "call_soon_debug": _loop.call_soon_debug,
             "call_soon_threadsafe_debug": _loop.call_soon_threadsafe_debug,
-            "call_later_debug": _loop.call_later_debug,
+            "call_later_slow": _loop.call_later_slow,
             "call_at_debug": _loop.call_at_debug,
             "write_slow": _transport.write_slow,
             "writelines_slow": _transport.writelines_slow,
@@ -165,6 +167,7 @@ def load() -> None:
             "raise_os_error": _raise_os_error,
             "tasks_globals": vars(asyncio.tasks),
             "futures_globals": vars(asyncio.futures),
+            "tasks_take_keywords": sys.version_info >= (3, 13, 3),
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
             "minus_one_and_a_half": -1.5,

@@ -3,21 +3,12 @@
 A test that begins to pass is taken off this list.
 """
 
-_CLOCK = "timers run on the engine's clock; a loop whose time() is replaced would need timers of its own"
 _CRASH = "after the JVM has started HotSpot reports a crash and aborts: the traceback comes with SIGABRT, not SIGSEGV"
 _DEEP = "an upcall needs more of the stack than CPython leaves below its limit"
 _LEFT = "the difference has not been looked into yet"
-_POOLED = "the collector shows handles that wait to be used again; they have no callback to print"
 
 KNOWN_FAILURES = {
     # name of the test: reason
-    "test_an_overridden_time_is_the_time[[]jloop": _CLOCK,
-    "test_a_patched_clock_moves_timers[[]jloop": _CLOCK,
-    "test_an_overridden_call_soon_sees_what_asyncio_schedules[[]jloop": _LEFT,
-    "test_signatures_accept_what_asyncios_accept[[]jloop": "methods that Java installs have no text signature yet",
-    "test_wrong_numbers_of_arguments_are_type_errors[[]jloop-unknown": _LEFT,
-    "test_objects_made_by_hand_fail_with_exceptions[[]jloop": _LEFT,
-    "test_every_object_the_collector_shows_can_be_looked_at[[]jloop": _POOLED,
     "test_a_real_crash_still_prints_the_python_traceback[[]jloop": _CRASH,
     "test_the_segmentation_handler_is_the_same_before_and_after_faulthandler[[]jloop": _CRASH,
     "test_load_survives_faulthandler_in_any_order[[]jloop-*inside loop": (

@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.linux.Native;
 
 /** Where Python enters: called once through JNI by {@code jloop._jvm}, GIL held. */
@@ -22,8 +23,13 @@ public final class Bootstrap {
             SocketMethods.install();
             HandleMethods.install();
             TransportMethods.install();
-            Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit");
-            Upcalls.install(Namespace.get("hooks"), "install_datagrams", MethodHandles.lookup(), "installDatagrams");
+            Upcalls.install(Namespace.get("hooks"), "begin_exit", MethodHandles.lookup(), "beginExit", Takes.NOTHING);
+            Upcalls.install(
+                    Namespace.get("hooks"),
+                    "install_datagrams",
+                    MethodHandles.lookup(),
+                    "installDatagrams",
+                    Takes.NOTHING);
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
                 throw t; // not inside of CPython
@@ -37,7 +43,7 @@ public final class Bootstrap {
     }
 
     /** {@code install_datagrams()}: the first datagram transport is about to be made. */
-    static long installDatagrams(long self, long args, long nargs, long kwnames) {
+    static long installDatagrams(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramMethods.install();
             return Upcalls.none();
@@ -47,7 +53,7 @@ public final class Bootstrap {
     }
 
     /** {@code begin_exit()}: the interpreter is about to end. */
-    static long beginExit(long self, long args, long nargs, long kwnames) {
+    static long beginExit(long self, long unused1, long unused2, long unused3) {
         try {
             Finalization.begin();
             return Upcalls.none();
