@@ -75,6 +75,7 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
 
     def __init__(self) -> None:
         _native.load()
+        _jvm.leave_room_for_java()
         self._roots = self._open()
         self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
@@ -113,6 +114,7 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         self._check_closed()
         self._check_running()
         _jvm.restore_signal_handlers()
+        _jvm.leave_room_for_java()
         self._set_coroutine_origin_tracking(self._debug)
         old_hooks = sys.get_asyncgen_hooks()
         try:

@@ -112,6 +112,11 @@ def _raise_os_error(errno: int) -> None:
     raise OSError(errno, os.strerror(errno))
 
 
+def _leave_room(unused: None) -> None:
+    """A thread without a loop calls one."""
+    _jvm.leave_room_for_java()
+
+
 def _asyncio_function(function: Any) -> Any:
     """A method of asyncio's streams, None if it is not the one that asyncio defined."""
     return function if getattr(function, "__globals__", None) is vars(streams) else None
@@ -167,6 +172,7 @@ def load() -> None:
             "raise_os_error": _raise_os_error,
             "tasks_globals": vars(asyncio.tasks),
             "futures_globals": vars(asyncio.futures),
+            "leave_room": _leave_room if _jvm.stack_counts() else None,
             "tasks_take_keywords": sys.version_info >= (3, 13, 3),
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,

@@ -26,6 +26,11 @@ final class LoopMethods {
 
     private static final double NANOS_PER_SECOND = 1e9;
 
+    /** {@code leave_room(unused)}, or None where CPython's limit does not depend on a thread's stack. */
+    private static final long LEAVE_ROOM = Namespace.get("leave_room");
+
+    private static final ThreadLocal<Boolean> KNOWN_THREAD = new ThreadLocal<>();
+
     private LoopMethods() {}
 
     static void install() {
@@ -238,11 +243,20 @@ final class LoopMethods {
                     context,
                     threadState);
             if (threadState != loop.threadState) {
+                leaveRoom();
                 loop.engine.wake();
             }
             return handle;
         } catch (Throwable t) {
             return Errors.raise(t);
+        }
+    }
+
+    /** A thread that runs no loop is here, perhaps for the first time: see {@code jloop._jvm.leave_room_for_java}. */
+    private static void leaveRoom() {
+        if (LEAVE_ROOM != Layout.NONE && KNOWN_THREAD.get() == null) {
+            KNOWN_THREAD.set(true);
+            Refs.decref(PyErrAlreadySet.check(Calls.call(LEAVE_ROOM, Layout.NONE)));
         }
     }
 
