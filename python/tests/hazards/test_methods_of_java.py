@@ -213,6 +213,34 @@ def test_a_running_loop_refuses_what_only_one_that_rests_can_do(jloop_child: Chi
     )
 
 
+def test_more_handles_than_java_has_memory_for_are_a_memory_error(jloop_child: Child) -> None:
+    """Cancelled or not, they wait in the queue for their turn, as on asyncio."""
+    jloop_child.run(
+        """
+        import asyncio
+        from underloop import load, new_event_loop, say
+
+        def schedule_for_ever():
+            for make in (lambda: loop.call_soon(int).cancel(), lambda: loop.call_later(0, int)):
+                try:
+                    while True:
+                        make()
+                except MemoryError:
+                    say("MemoryError")
+            loop.stop()
+
+        loop = new_event_loop()
+        loop.call_soon(schedule_for_ever)
+        loop.run_forever()
+        say("went on")
+        loop.close()
+        load(new_event_loop())
+        """,
+        env={"JLOOP_JVM_OPTIONS": "-Xmx14m"},
+        out="MemoryError\nMemoryError\nwent on\n",
+    )
+
+
 def test_a_loop_runs_handles_whose_slots_a_program_has_spoilt(child: Child) -> None:
     child.run(
         """

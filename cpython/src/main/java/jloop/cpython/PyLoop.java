@@ -294,14 +294,20 @@ final class PyLoop implements LoopHost {
     /** A handle in the ready queue: a new reference for the caller. */
     long callSoon(HandlePool pool, long callback, long args, int count, long context, long callerState) {
         long handle = pool.make(address, callback, args, count, context, callerState);
-        engine.ready().add(Refs.share(handle));
-        return handle;
+        try {
+            engine.ready().add(handle);
+        } catch (OutOfMemoryError e) {
+            Refs.decref(handle);
+            throw e;
+        }
+        return Refs.share(handle);
     }
 
     /** Queues {@code handle}, borrowed, unless it is cancelled. */
     void addCallback(long handle) {
         if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) == Layout.FALSE) {
-            engine.ready().add(Refs.share(handle));
+            engine.ready().add(handle);
+            Refs.incref(handle);
         }
     }
 

@@ -279,9 +279,9 @@ public final class EventLoop implements AutoCloseable {
     private void queueDueTimers(long time) {
         while (!timers.isEmpty() && timers.firstDeadline() <= time) {
             long entry = timers.first();
+            ready.add(entry); // may lack memory: then it is still a timer
             timers.removeFirst();
             host.due(entry);
-            ready.add(entry);
         }
     }
 
