@@ -4,7 +4,6 @@ A test that begins to pass is taken off this list.
 """
 
 _CRASH = "after the JVM has started HotSpot reports a crash and aborts: the traceback comes with SIGABRT, not SIGSEGV"
-_DEEP = "an upcall needs more of the stack than CPython leaves below its limit"
 _LEFT = "the difference has not been looked into yet"
 
 KNOWN_FAILURES = {
@@ -14,8 +13,6 @@ KNOWN_FAILURES = {
     "test_load_survives_faulthandler_in_any_order[[]jloop-*inside loop": (
         "faulthandler.enable that was imported by name, called inside of the running loop, is not seen"
     ),
-    "test_recursion_in_a_thread_with_a_stack_of_its_own[[]jloop": _DEEP,
-    "test_recursion_under_a_raised_limit_is_a_recursion_error[[]jloop": _DEEP,
     "test_the_process_is_what_it_was[[]jloop": "the JVM's own threads, descriptors and signal handlers are seen",
     "test_children_inherit_neither_descriptors_nor_signals[[]jloop": "the JVM's own signal handlers are seen",
     "test_no_files_are_left_in_the_temporary_folder[[]jloop": _LEFT,
