@@ -31,6 +31,7 @@ __all__ = [
     "forked",
     "is_started",
     "keep_descriptors_private",
+    "leave_room_for_java",
     "libjvm_symbol",
     "make_writable",
     "options",
@@ -41,6 +42,7 @@ __all__ = [
     "remember_type_slots",
     "restore_signal_handlers",
     "restore_type_slots",
+    "stack_counts",
     "start",
     "started_jvm",
     "write_byte",
@@ -249,6 +251,50 @@ def destroy() -> None:
         _machine.destroy()
 
 
+# ---- the stack -------------------------------------------------------------------------------------------------------
+
+# Bytes that a call into Java and what it calls of CPython take at most, with what HotSpot wants below them when Java is
+# entered: StackShadowPages of 4 KiB each, and where the thread is not the main one its yellow, red and reserved zones.
+_JAVA_FRAMES = 64 * 1024
+_SHADOW_ZONE = 20 * 4096
+_GUARD_ZONES = (2 * 4096, 4096, 4096)
+# What is left of a stack must be worth it; CPython takes no less than 48 KiB.
+_LEAST_STACK = 64 * 1024
+
+# From 3.14.1 on, CPython stops recursion by the address of its stack, and can be told where that ends.
+_set_stack_protection: Any = getattr(ctypes.pythonapi, "PyUnstable_ThreadState_SetStackProtection", None)
+_protected = threading.local()
+
+
+def stack_counts() -> bool:
+    """Whether CPython stops recursion by the size of the stack."""
+    return _set_stack_protection is not None
+
+
+def leave_room_for_java() -> None:
+    """Let CPython raise RecursionError in the calling thread while there is stack enough to enter Java.
+
+    HotSpot cannot throw where Java is entered: without the room it ends the process.
+    """
+    if _set_stack_protection is None or getattr(_protected, "done", False):
+        return
+    _protected.done = True
+    attributes = ctypes.create_string_buffer(256)  # pthread_attr_t: 56 bytes on x86-64, 64 on AArch64
+    start, size, guard = c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
+    if _libc.pthread_getattr_np(c_void_p(_libc.pthread_self()), attributes) != 0:
+        return
+    _libc.pthread_attr_getstack(attributes, byref(start), byref(size))
+    _libc.pthread_attr_getguardsize(attributes, byref(guard))
+    _libc.pthread_attr_destroy(attributes)
+    page = os.sysconf("SC_PAGESIZE")
+    zones = sum(-(-zone // page) * page for zone in (_SHADOW_ZONE, *_GUARD_ZONES))
+    room = guard.value + zones + _JAVA_FRAMES
+    if start.value is not None and size.value >= room + _LEAST_STACK:
+        _set_stack_protection(
+            c_void_p(_thread_state()), c_void_p(start.value + room), ctypes.c_size_t(size.value - room)
+        )
+
+
 # ---- a JVM that does not start ---------------------------------------------------------------------------------------
 
 
@@ -330,6 +376,11 @@ _libc.sigaction.argtypes = (c_int, POINTER(_Sigaction), POINTER(_Sigaction))
 _libc.mprotect.argtypes = (c_void_p, c_size_t, c_int)
 _libc.setenv.argtypes = (c_char_p, c_char_p, c_int)
 _libc.unsetenv.argtypes = (c_char_p,)
+
+_libc.pthread_self.restype = c_void_p
+
+_thread_state = ctypes.pythonapi.PyThreadState_Get
+_thread_state.restype = c_void_p
 
 # HotSpot's handlers for faults: signal number, handler's address, its sigaction, room to read the current one
 _hotspot_handlers: list[tuple[int, int | None, _Sigaction, _Sigaction]] = []

@@ -60,6 +60,10 @@ class _PollerView(Mapping[int, Any]):
         self._loop._close_engine()
 
 
+# Where a program replaces one of these, Java's timers go by it.
+_TIMER_METHODS = frozenset(("call_at", "time"))
+
+
 class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     """An asyncio event loop that Java drives.
 
@@ -73,23 +77,33 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
 
     def __init__(self) -> None:
         _native.load()
+        _jvm.leave_room_for_java()
         self._roots = self._open()
         self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
 
-    # ---- scheduling, with arguments given by name: Java takes them by position
+    # ---- methods of the program's own
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _TIMER_METHODS:
+            self._look_for_replaced_methods()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in _TIMER_METHODS:
+            self._look_for_replaced_methods()
+
+    # ---- scheduling, with arguments given by name: Java takes them in this order
 
     def _call_soon_named(self, callback: Any, *args: Any, context: Any = None) -> Any:
-        return self.call_soon(callback, *args, context=context)
-
-    def _call_soon_threadsafe_named(self, callback: Any, *args: Any, context: Any = None) -> Any:
-        return self.call_soon_threadsafe(callback, *args, context=context)
+        return (callback, *args, context)
 
     def _call_later_named(self, delay: Any, callback: Any, *args: Any, context: Any = None) -> Any:
-        return self.call_later(delay, callback, *args, context=context)
+        return (delay, callback, *args, context)
 
     def _call_at_named(self, when: Any, callback: Any, *args: Any, context: Any = None) -> Any:
-        return self.call_at(when, callback, *args, context=context)
+        return (when, callback, *args, context)
 
     # ---- running
 
@@ -100,6 +114,7 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         self._check_closed()
         self._check_running()
         _jvm.restore_signal_handlers()
+        _jvm.leave_room_for_java()
         self._set_coroutine_origin_tracking(self._debug)
         old_hooks = sys.get_asyncgen_hooks()
         try:
@@ -272,13 +287,14 @@ def call_at_debug(
     return _timer(loop, when, callback, args, context)
 
 
-def call_later_debug(
+def call_later_slow(
     loop: Loop, context: Any, delay: float, callback: Callable[..., object], *args: Any
 ) -> events.TimerHandle:
-    """`Loop.call_later` in debug mode."""
-    loop._check_thread()
-    loop._check_callback(callback, "call_at")
-    return _timer(loop, loop.time() + delay, callback, args, context)
+    """`Loop.call_later` in debug mode, and where the program has a `time` or a `call_at` of its own."""
+    timer: Any = loop.call_at(loop.time() + delay, callback, *args, context=context)
+    if timer._source_traceback:
+        del timer._source_traceback[-1]
+    return timer  # type: ignore[no-any-return]
 
 
 def _timer(loop: Loop, when: float, callback: Any, args: Any, context: Any) -> events.TimerHandle:

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import os
 import socket
+import sys
 import threading
 import types
 from asyncio import streams
@@ -43,6 +44,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_discard_sends": None,
     "_discard_writes": None,
     "_is_polling": False,
+    "_look_for_replaced_methods": None,
     "_remove_reader": False,
     "_remove_writer": False,
     "_set_buffered": None,
@@ -115,6 +117,11 @@ def _raise_os_error(errno: int) -> None:
     raise OSError(errno, os.strerror(errno))
 
 
+def _leave_room(unused: None) -> None:
+    """A thread without a loop calls one."""
+    _jvm.leave_room_for_java()
+
+
 def _asyncio_function(function: Any) -> Any:
     """A method of asyncio's streams, None if it is not the one that asyncio defined."""
     return function if getattr(function, "__globals__", None) is vars(streams) else None
@@ -162,7 +169,7 @@ def load() -> None:
             "await_callback": _handles.await_callback,
             "call_soon_debug": _loop.call_soon_debug,
             "call_soon_threadsafe_debug": _loop.call_soon_threadsafe_debug,
-            "call_later_debug": _loop.call_later_debug,
+            "call_later_slow": _loop.call_later_slow,
             "call_at_debug": _loop.call_at_debug,
             "write_slow": _transport.write_slow,
             "writelines_slow": _transport.writelines_slow,
@@ -171,6 +178,8 @@ def load() -> None:
             "raise_os_error": _raise_os_error,
             "tasks_globals": vars(asyncio.tasks),
             "futures_globals": vars(asyncio.futures),
+            "leave_room": _leave_room if _jvm.stack_counts() else None,
+            "tasks_take_keywords": sys.version_info >= (3, 13, 3),
             "create_task_slow": _loop.create_task_slow,
             "one_and_a_half": 1.5,
             "minus_one_and_a_half": -1.5,

@@ -175,13 +175,13 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     # ---- writing
 
-    def _write_named(self, data: Any) -> None:
-        """`write` with its argument given by name."""
-        self.write(data)
+    # Arguments that were given by name: Java takes them in this order.
 
-    def _writelines_named(self, list_of_data: Any) -> None:
-        """`writelines` with its argument given by name."""
-        self.writelines(list_of_data)
+    def _write_named(self, data: Any) -> Any:
+        return (data,)
+
+    def _writelines_named(self, list_of_data: Any) -> Any:
+        return (list_of_data,)
 
     def can_write_eof(self) -> bool:
         return True

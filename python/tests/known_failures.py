@@ -4,24 +4,7 @@ A test is named as pytest names it, from this folder on: "hazards/test_fork.py::
 fails the run, so that what is done is taken off the list. `RACES` is for what fails now and then only: it may pass.
 """
 
-_CLOCK = "timers run on the engine's clock; a loop whose time() is replaced would need timers of its own"
-_POOLED = "the collector shows handles that wait to be used again; they have no callback to print"
-
-KNOWN_FAILURES = {
-    # name of the test: reason
-    "test_transport_freedom.py::TestSubclassesOfTheLoop::test_an_overridden_time_is_the_time[jloop]": _CLOCK,
-    "test_transport_freedom.py::TestPatchedLoops::test_a_patched_clock_moves_timers[jloop]": _CLOCK,
-    "test_transport_freedom.py::TestSubclassesOfTheLoop::test_an_overridden_call_soon_sees_what_asyncio_schedules[jloop]": (
-        "call_later does not go by call_at, which the subclass overrides as well"
-    ),
-    "test_transport_freedom.py::TestTypes::test_signatures_accept_what_asyncios_accept[jloop]": (
-        "methods that Java installs have no text signature yet"
-    ),
-    "test_uvloop_wounds.py::TestCrashes::test_objects_made_by_hand_fail_with_exceptions[jloop]": (
-        "Java trusts the slots of an object that was made without its constructor, and the process ends"
-    ),
-    "hazards/test_collector.py::test_every_object_the_collector_shows_can_be_looked_at[jloop]": _POOLED,
-}
+KNOWN_FAILURES: dict[str, str] = {}
 
 RACES: dict[str, str] = {}
 

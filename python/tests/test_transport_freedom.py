@@ -70,6 +70,26 @@ class TestSubclassesOfTheLoop:
             run_once(loop)
             assert ran == [1]
 
+    def test_an_overridden_method_may_pass_its_arguments_on_by_name(self, base: Any) -> None:
+        class Naming(base):
+            def call_soon(self, callback: Any, *, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+                return super().call_soon(callback=callback, context=context)
+
+            def call_later(self, delay: float, callback: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+                return super().call_later(delay=delay, callback=callback)
+
+            def call_at(self, when: float, callback: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+                return super().call_at(when=when, callback=callback)
+
+        with closing(Naming()) as loop:
+            ran: list[int] = []
+            loop.call_soon(lambda: ran.append(1))
+            loop.call_later(0, lambda: ran.append(2))
+            loop.call_soon_threadsafe(callback=lambda: ran.append(3))
+            run_once(loop)
+            run_once(loop)
+            assert sorted(ran) == [1, 2, 3]
+
     def test_an_overridden_create_task_makes_the_tasks(self, base: Any) -> None:
         names: list[str] = []
 
@@ -176,6 +196,63 @@ class TestPatchedLoops:
             run_once(loop)
         assert ran == [1]
 
+    def test_a_clock_put_onto_a_running_loop_moves_timers(self, loop: Any) -> None:
+        ran: list[int] = []
+
+        async def main() -> None:
+            original = loop.time
+            loop.call_later(1000, ran.append, 1)
+            loop.time = lambda: original() + 2000
+            later = loop.call_later(1000, ran.append, 2)
+            assert later.when() > original() + 2900
+            await iterations(2)
+            assert ran == [1]
+            loop.time = lambda: original() + 4000
+            await iterations(2)
+            assert ran == [1, 2]
+            del loop.time
+            assert loop.call_later(1000, ran.append, 3).when() < original() + 1001
+
+        loop.run_until_complete(main())
+
+    def test_a_clock_put_onto_the_class_moves_timers(self, loop: Any) -> None:
+        ran: list[int] = []
+        loop.call_later(100, ran.append, 1)
+        later = loop.time() + 200
+        with mock.patch.object(type(loop), "time", lambda self: later):
+            run_once(loop)
+            run_once(loop)
+            assert loop.call_later(1, int).when() == later + 1
+        assert ran == [1]
+
+    def test_an_exception_of_a_clock_leaves_the_loop(self, loop: Any) -> None:
+        loop.call_later(0.01, int)
+        with mock.patch.object(loop, "time", side_effect=LookupError("clock")):
+            with pytest.raises(LookupError, match="clock"):
+                loop.run_forever()
+        loop.run_until_complete(asyncio.sleep(0.02))
+
+    @pytest.mark.jloop_only
+    def test_a_clock_that_schedules_is_heard(self, loop: Any) -> None:
+        """What a clock brings about is to be done now; asyncio would wait for the timer all the same."""
+        original = loop.time
+        loop.call_later(1000, int)
+
+        def clock() -> float:
+            loop.call_soon(loop.stop)
+            return float(original())
+
+        with mock.patch.object(loop, "time", clock):
+            loop.run_forever()
+        run_once(loop)
+
+    async def test_call_later_asks_a_call_at_put_onto_the_loop(self, loop: Any) -> None:
+        with mock.patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
+            loop.call_later(1, int).cancel()
+        assert call_at.call_count == 1
+        loop.call_later(1, int).cancel()
+        assert call_at.call_count == 1
+
     def test_weak_references_to_loops_work(self, loop_factory: LoopFactory) -> None:
         loop = loop_factory()
         reference = weakref.ref(loop)
@@ -224,6 +301,24 @@ class TestTypes:
                 if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and not any_keyword:
                     assert parameter.name in parameters, f"{name}({parameter.name}=)"
                     assert parameters[parameter.name].default == parameter.default, f"{name}({parameter.name}=)"
+
+    @pytest.mark.parametrize(
+        "name", ["call_soon", "call_soon_threadsafe", "call_later", "call_at", "stop", "get_debug", "create_future"]
+    )
+    def test_bound_methods_have_asyncios_signature_and_a_doc(self, loop: Loop, name: str) -> None:
+        control = asyncio.SelectorEventLoop
+        expected = inspect.signature(getattr(control, name))
+        parameters = [parameter for parameter in expected.parameters.values() if parameter.name != "self"]
+        assert inspect.signature(getattr(loop, name)) == expected.replace(parameters=parameters)
+        assert inspect.getdoc(getattr(loop, name)) or not inspect.getdoc(getattr(control, name))
+
+    async def test_methods_of_handles_and_transports_have_signatures(self, loop: Loop) -> None:
+        assert str(inspect.signature(loop.call_soon(int).cancel)) == "()"
+        assert str(inspect.signature(loop.call_later(0, int).cancel)) == "()"
+        async with connected("tcp") as (_, client):
+            assert list(inspect.signature(client.transport.write).parameters) == ["data"]
+            assert list(inspect.signature(client.transport.writelines).parameters) == ["list_of_data"]
+            assert list(inspect.signature(client.transport.get_write_buffer_size).parameters) == []
 
     async def test_transports_are_asyncios(self, loop: Loop) -> None:
         async with connected("tcp") as (server, client):

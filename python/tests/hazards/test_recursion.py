@@ -7,6 +7,7 @@ must be what stops a program, on the main thread's 8 MiB and on threads with sma
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import pytest
 
@@ -169,6 +170,57 @@ def test_recursion_under_a_raised_limit_is_a_recursion_error(child: Child, way: 
 )
 def test_recursion_in_a_thread_with_a_stack_of_its_own(child: Child, way: str, stack: int) -> None:
     child.run(IN_CALLBACK, way, str(stack), out="RecursionError " * 3 + "RecursionError\n")
+
+
+by_the_stack = pytest.mark.skipif(VERSION < (3, 14), reason="CPython counts calls, whatever the stack, before 3.14")
+
+
+@by_the_stack
+@pytest.mark.parametrize("kilobytes", [1024, 65_536])
+def test_recursion_in_a_main_thread_with_another_stack(child: Child, kilobytes: int) -> None:
+    """HotSpot takes the main thread's stack for another than it is; the limit must be where it really ends."""
+    limited = f"""
+    import os, resource, sys
+    if len(sys.argv) == 3:
+        resource.setrlimit(resource.RLIMIT_STACK, ({kilobytes * 1024}, resource.RLIM_INFINITY))
+        os.execv(sys.executable, [sys.executable, *sys.argv, "1000000"])
+    """
+    program = textwrap.dedent(limited) + textwrap.dedent(IN_CALLBACK)
+    child.run(program, "through C and the loop", "main", out="RecursionError " * 3 + "RecursionError\n")
+
+
+@by_the_stack
+@pytest.mark.parametrize("stack", STACKS)
+def test_recursion_in_a_thread_that_runs_no_loop(child: Child, stack: int) -> None:
+    child.run(
+        f"""
+        import threading
+        from underloop import load, new_event_loop, say
+
+        class Key:
+            def __lt__(self, other):
+                loop.call_soon_threadsafe(int).cancel()
+                return min(Key(), Key()) is None
+
+        def recurse():
+            loop.call_soon_threadsafe(int)
+            try:
+                Key() < Key()
+            except RecursionError:
+                say("RecursionError")
+
+        loop = new_event_loop()
+        load(loop)
+        threading.stack_size({stack})
+        for _ in range(3):
+            worker = threading.Thread(target=recurse)
+            worker.start()
+            worker.join()
+        load(loop)
+        loop.close()
+        """,
+        out="RecursionError\n" * 3,
+    )
 
 
 @pytest.mark.parametrize("stack", [256 * 1024, 512 * 1024], ids="{} bytes".format)

@@ -46,14 +46,17 @@ final class Arguments {
         return false;
     }
 
-    /** {@code self.method(*args, **kwargs)}, for arguments that were given by name: a new reference, or 0. */
-    static long callNamed(long method, long self, long args, long nargs, long kwnames) {
+    /**
+     * Arguments that were given by name in their order, with the context last: {@code self.method(*args, **kwargs)}
+     * returns them so. A new reference to a tuple.
+     */
+    static long sorted(long method, long self, long args, long nargs, long kwnames) {
         long total = nargs + Memory.getLong(kwnames + Layout.OB_SIZE);
         try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
             long array = arena.allocate(8 * (total + 1), 8).address();
             Memory.putLong(array, self);
             Memory.copy(args, array + 8, 8 * total);
-            return CPython.PyObject_VectorcallMethod(method, array, nargs + 1, kwnames);
+            return PyErrAlreadySet.check(CPython.PyObject_VectorcallMethod(method, array, nargs + 1, kwnames));
         }
     }
 
@@ -74,6 +77,47 @@ final class Arguments {
                 method + "() missing " + count + " required positional argument" + (count == 1 ? "" : "s") + ": "
                         + missing);
         throw PyErrAlreadySet.INSTANCE;
+    }
+
+    /** Requires {@code most} positional arguments, besides {@code self}, at most. */
+    static void atMost(String method, long nargs, int most) {
+        if (nargs > most) {
+            Errors.raise(
+                    Errors.TYPE_ERROR,
+                    method + "() takes " + (most + 1) + " positional arguments but " + (nargs + 1) + " were given");
+            throw PyErrAlreadySet.INSTANCE;
+        }
+    }
+
+    /** Requires exactly {@code wanted} positional arguments. */
+    static void exactly(String method, long nargs, int wanted) {
+        if (nargs != wanted) {
+            Errors.raise(
+                    Errors.TYPE_ERROR,
+                    method + "() takes exactly " + wanted + " argument" + (wanted == 1 ? "" : "s") + " (" + nargs
+                            + " given)");
+            throw PyErrAlreadySet.INSTANCE;
+        }
+    }
+
+    /** Requires an instance of {@code type} or of a subclass: its slots are read in place. */
+    static void instance(String method, long object, long type) {
+        if (!Layout.isInstance(object, type)) {
+            Errors.raise(Errors.TYPE_ERROR, method + "() takes a handle");
+            throw PyErrAlreadySet.INSTANCE;
+        }
+    }
+
+    /** An int that is not negative. */
+    static long natural(long object) {
+        long value = CPython.PyLong_AsLong(object);
+        if (value < 0) {
+            if (CPython.PyErr_Occurred() == 0) {
+                Errors.raise(Errors.VALUE_ERROR, "the number must not be negative");
+            }
+            throw PyErrAlreadySet.INSTANCE;
+        }
+        return value;
     }
 
     /** A file descriptor: an int. OverflowError, as asyncio's selector raises it, if it is none of C. */

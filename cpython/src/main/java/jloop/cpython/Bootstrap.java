@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Fork;
 import jloop.engine.linux.Memory;
 import jloop.engine.linux.Native;
@@ -28,9 +29,9 @@ public final class Bootstrap {
             long forkWord = PyErrAlreadySet.check(CPython.PyLong_FromLong(Fork.address()));
             PyErrAlreadySet.check(CPython.PyObject_SetAttrString(hooks, Memory.cString("fork_word"), forkWord));
             Refs.decref(forkWord);
-            Upcalls.install(hooks, "prepare_fork", MethodHandles.lookup(), "prepareFork");
-            Upcalls.install(hooks, "begin_exit", MethodHandles.lookup(), "beginExit");
-            Upcalls.install(hooks, "install_datagrams", MethodHandles.lookup(), "installDatagrams");
+            Upcalls.install(hooks, "prepare_fork", MethodHandles.lookup(), "prepareFork", Takes.NOTHING);
+            Upcalls.install(hooks, "begin_exit", MethodHandles.lookup(), "beginExit", Takes.NOTHING);
+            Upcalls.install(hooks, "install_datagrams", MethodHandles.lookup(), "installDatagrams", Takes.NOTHING);
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
                 throw t; // not inside of CPython
@@ -44,7 +45,7 @@ public final class Bootstrap {
     }
 
     /** {@code install_datagrams()}: the first datagram transport is about to be made. */
-    static long installDatagrams(long self, long args, long nargs, long kwnames) {
+    static long installDatagrams(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramMethods.install();
             return Upcalls.none();
@@ -64,7 +65,7 @@ public final class Bootstrap {
     }
 
     /** {@code begin_exit()}: the interpreter is about to end. */
-    static long beginExit(long self, long args, long nargs, long kwnames) {
+    static long beginExit(long self, long unused1, long unused2, long unused3) {
         try {
             Finalization.begin();
             return Upcalls.none();

@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.linux.Memory;
 
 /** Methods of {@code jloop}'s datagram transport, installed when the first is made. Upcalls: see {@link Upcalls} for their rule. */
@@ -15,30 +16,48 @@ final class DatagramMethods {
 
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
-        Upcalls.install(TYPE, "_open", lookup, "open");
-        Upcalls.install(TYPE, "_close_channel", lookup, "closeChannel");
-        Upcalls.install(TYPE, "_start_reading", lookup, "startReading");
-        Upcalls.install(TYPE, "_stop_reading", lookup, "stopReading");
-        Upcalls.install(TYPE, "_discard_sends", lookup, "discardSends");
-        Upcalls.install(TYPE, "_block_sends", lookup, "blockSends");
-        Upcalls.install(TYPE, "_queue_unresolved", lookup, "queueUnresolved");
-        Upcalls.install(TYPE, "_set_high_water", lookup, "setHighWater");
-        Upcalls.install(TYPE, "get_write_buffer_size", lookup, "getWriteBufferSize");
-        Upcalls.install(TYPE, "sendto", lookup, "sendto");
+        Upcalls.install(TYPE, "_open", lookup, "open", Takes.POSITIONAL);
+        Upcalls.install(TYPE, "_close_channel", lookup, "closeChannel", Takes.NOTHING);
+        Upcalls.install(TYPE, "_start_reading", lookup, "startReading", Takes.NOTHING);
+        Upcalls.install(TYPE, "_stop_reading", lookup, "stopReading", Takes.NOTHING);
+        Upcalls.install(TYPE, "_discard_sends", lookup, "discardSends", Takes.NOTHING);
+        Upcalls.install(TYPE, "_block_sends", lookup, "blockSends", Takes.NOTHING);
+        Upcalls.install(TYPE, "_queue_unresolved", lookup, "queueUnresolved", Takes.ONE);
+        Upcalls.install(TYPE, "_set_high_water", lookup, "setHighWater", Takes.ONE);
+        Upcalls.install(
+                TYPE,
+                "get_write_buffer_size",
+                lookup,
+                "getWriteBufferSize",
+                Takes.NOTHING,
+                "",
+                "How much the kernel has not taken yet.");
+        Upcalls.install(
+                TYPE,
+                "sendto",
+                lookup,
+                "sendto",
+                Takes.ANYTHING,
+                "data, addr=None",
+                "Send data as one datagram to addr, or to the peer of a connected socket.");
     }
 
     /**
      * {@code _open(fd, family, to_peer, connected)}: the engine takes the transport on, and holds it until
      * {@code _close_channel}.
      */
-    static long open(long self, long args, long nargs, long kwnames) {
+    static long open(long self, long args, long nargs, long unused) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(self + LOOP));
             if (loop == null) {
                 return Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
             }
+            Arguments.exactly("_open", nargs, 4);
             int fd = Arguments.descriptor(Upcalls.argument(args, 0));
-            int family = (int) CPython.PyLong_AsLong(Upcalls.argument(args, 1));
+            if (fd < 0 || DatagramTransport.TRANSPORTS.get(self) != null) {
+                return Errors.raise(Errors.VALUE_ERROR, "the transport is open, or this is no descriptor");
+            }
+            int family = (int) Arguments.natural(Upcalls.argument(args, 1));
             boolean toPeer = Arguments.truth(Upcalls.argument(args, 2));
             boolean connected = Arguments.truth(Upcalls.argument(args, 3));
             new DatagramTransport(loop, fd, family, toPeer, connected, self);
@@ -49,7 +68,7 @@ final class DatagramMethods {
     }
 
     /** {@code _close_channel()}: the engine lets the transport go. */
-    static long closeChannel(long self, long args, long nargs, long kwnames) {
+    static long closeChannel(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -62,7 +81,7 @@ final class DatagramMethods {
     }
 
     /** {@code _start_reading()}: callbacks run in a copy of the context that is current now. */
-    static long startReading(long self, long args, long nargs, long kwnames) {
+    static long startReading(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -79,7 +98,7 @@ final class DatagramMethods {
     }
 
     /** {@code _stop_reading()}. */
-    static long stopReading(long self, long args, long nargs, long kwnames) {
+    static long stopReading(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -92,7 +111,7 @@ final class DatagramMethods {
     }
 
     /** {@code _discard_sends()}: drops what is queued. */
-    static long discardSends(long self, long args, long nargs, long kwnames) {
+    static long discardSends(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -105,7 +124,7 @@ final class DatagramMethods {
     }
 
     /** {@code _block_sends()}: from now on {@code sendto} asks {@code sendto_slow}. */
-    static long blockSends(long self, long args, long nargs, long kwnames) {
+    static long blockSends(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -118,11 +137,11 @@ final class DatagramMethods {
     }
 
     /** {@code _queue_unresolved(length)}: a datagram of so many bytes that {@code _send_unresolved} sends in its turn. */
-    static long queueUnresolved(long self, long args, long nargs, long kwnames) {
+    static long queueUnresolved(long self, long argument, long unused1, long unused2) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             if (transport != null) {
-                transport.queueForHost(CPython.PyLong_AsLong(Upcalls.argument(args, 0)));
+                transport.queueForHost(Arguments.natural(argument));
             }
             return Upcalls.none();
         } catch (Throwable t) {
@@ -131,10 +150,10 @@ final class DatagramMethods {
     }
 
     /** {@code _set_high_water(bytes)}. */
-    static long setHighWater(long self, long args, long nargs, long kwnames) {
+    static long setHighWater(long self, long argument, long unused1, long unused2) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
-            long bytes = CPython.PyLong_AsLong(Upcalls.argument(args, 0));
+            long bytes = CPython.PyLong_AsLong(argument);
             if (bytes == -1 && CPython.PyErr_Occurred() != 0) {
                 return 0;
             }
@@ -148,7 +167,7 @@ final class DatagramMethods {
     }
 
     /** {@code get_write_buffer_size()}: size of what the kernel does not take now. */
-    static long getWriteBufferSize(long self, long args, long nargs, long kwnames) {
+    static long getWriteBufferSize(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramTransport transport = DatagramTransport.TRANSPORTS.get(self);
             return CPython.PyLong_FromLong(transport == null ? 0 : transport.queuedSize());

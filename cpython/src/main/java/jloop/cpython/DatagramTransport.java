@@ -48,9 +48,9 @@ final class DatagramTransport extends DatagramChannel implements Transport {
         this.family = family;
         this.toPeer = toPeer;
         this.connected = connected;
-        Refs.incref(address);
+        loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
-        loop.add(this);
+        Refs.incref(address);
     }
 
     @Override

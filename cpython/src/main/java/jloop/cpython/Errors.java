@@ -8,6 +8,7 @@ import jloop.engine.linux.Memory;
 /** Python's error indicator, set and taken. GIL held. */
 final class Errors {
     static final long TYPE_ERROR = CPython.variable("PyExc_TypeError");
+    static final long VALUE_ERROR = CPython.variable("PyExc_ValueError");
     static final long RUNTIME_ERROR = CPython.variable("PyExc_RuntimeError");
     static final long OVERFLOW_ERROR = CPython.variable("PyExc_OverflowError");
     private static final long RECURSION_ERROR = CPython.variable("PyExc_RecursionError");

@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.linux.Memory;
 
 /** Methods of {@code jloop}'s handles. Upcalls: see {@link Upcalls} for their rule. */
@@ -13,25 +14,51 @@ final class HandleMethods {
     private static final long AWAIT_CALLBACK = Namespace.get("await_callback");
 
     private static final long CANCEL = Names.intern("cancel");
+    private static final long CANCELLED = Names.intern("_cancelled");
 
     private HandleMethods() {}
 
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
-        Upcalls.install(Types.HANDLE, "cancel", lookup, "cancel");
-        Upcalls.install(Types.TIMER_HANDLE, "cancel", lookup, "cancel");
+        Upcalls.install(
+                Types.HANDLE,
+                "cancel",
+                lookup,
+                "cancel",
+                Takes.NOTHING,
+                "",
+                "Do not run the callback; let go of it and its arguments now.");
+        Upcalls.install(
+                Types.TIMER_HANDLE,
+                "cancel",
+                lookup,
+                "cancel",
+                Takes.NOTHING,
+                "",
+                "Do not run the callback; let go of it and its arguments now.");
         if (Types.THREAD_SAFE_HANDLE != Types.HANDLE) {
-            Upcalls.install(Types.THREAD_SAFE_HANDLE, "cancel", lookup, "cancelThreadSafe");
-            Upcalls.install(Types.THREAD_SAFE_HANDLE, "cancelled", lookup, "cancelledThreadSafe");
+            Upcalls.install(
+                    Types.THREAD_SAFE_HANDLE,
+                    "cancel",
+                    lookup,
+                    "cancelThreadSafe",
+                    Takes.NOTHING,
+                    "",
+                    "Do not run the callback; let go of it and its arguments now.");
+            Upcalls.install(
+                    Types.THREAD_SAFE_HANDLE,
+                    "cancelled",
+                    lookup,
+                    "cancelledThreadSafe",
+                    Takes.NOTHING,
+                    "",
+                    "Whether cancel() was called.");
         }
     }
 
     /** {@code cancel()}: the callback will not run; it and its arguments are let go now. */
-    static long cancel(long self, long args, long nargs, long kwnames) {
+    static long cancel(long self, long unused1, long unused2, long unused3) {
         try {
-            if (nargs != 0 || kwnames != 0) {
-                return Errors.raise(Errors.TYPE_ERROR, "cancel() takes no arguments (" + nargs + " given)");
-            }
             return cancelOurs(self) ? Upcalls.none() : 0;
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -39,20 +66,20 @@ final class HandleMethods {
     }
 
     /** {@code cancel()} of a thread-safe handle: waits for its callback if that runs on another thread. */
-    static long cancelThreadSafe(long self, long args, long nargs, long kwnames) {
+    static long cancelThreadSafe(long self, long unused1, long unused2, long unused3) {
         try {
             awaitEnd(self);
-            return cancel(self, args, nargs, kwnames);
+            return cancel(self, 0, 0, 0);
         } catch (Throwable t) {
             return Errors.raise(t);
         }
     }
 
     /** {@code cancelled()} of a thread-safe handle: waits for its callback if that runs on another thread. */
-    static long cancelledThreadSafe(long self, long args, long nargs, long kwnames) {
+    static long cancelledThreadSafe(long self, long unused1, long unused2, long unused3) {
         try {
             awaitEnd(self);
-            return Refs.share(Memory.getLong(self + Layout.HANDLE_CANCELLED));
+            return CPython.PyObject_GetAttr(self, CANCELLED);
         } catch (Throwable t) {
             return Errors.raise(t);
         }
@@ -81,12 +108,13 @@ final class HandleMethods {
     }
 
     private static boolean cancelOurs(long handle) {
-        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE) {
+        long cancelled = Memory.getLong(handle + Layout.HANDLE_CANCELLED);
+        if (cancelled == Layout.TRUE) {
             return true;
         }
         boolean timer = Refs.type(handle) == Types.TIMER_HANDLE;
         PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(handle + Layout.HANDLE_LOOP));
-        if (loop == null || loop.debug) { // asyncio keeps a repr in debug mode
+        if (loop == null || loop.debug || cancelled != Layout.FALSE) { // asyncio keeps a repr in debug mode
             return discard(Calls.call(timer ? ASYNCIO_TIMER_CANCEL : ASYNCIO_CANCEL, handle));
         }
         if (timer && Memory.getLong(handle + Layout.TIMER_SCHEDULED) == Layout.TRUE) {

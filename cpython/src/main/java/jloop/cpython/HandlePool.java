@@ -10,7 +10,7 @@ import jloop.engine.linux.Memory;
  * <p>A handle is recycled at two places. The loop does so after running one that nobody else holds; it stays tracked by
  * the collector. One that its caller kept comes back through {@code tp_dealloc}, which is ours: it is untracked first,
  * so that a collection under way never sees it again, and tracked when it is next used. Pooled handles refer to nothing
- * but an empty tuple or a tuple of empty items, and a context that equals the loop's own.
+ * but None, an empty tuple or a tuple of None, and a context that equals the loop's own.
  *
  * <p>GIL held. Any code may run inside {@link Refs#decref}, and so use the pool: it is consistent before each.
  */
@@ -86,6 +86,7 @@ final class HandlePool {
         Memory.putLong(handle + Layout.HANDLE_ARGS, Refs.share(Layout.EMPTY_TUPLE));
         if (timers) {
             Memory.putLong(handle + Layout.TIMER_SCHEDULED, Refs.share(Layout.FALSE));
+            Memory.putLong(handle + Layout.TIMER_WHEN, Refs.share(Layout.NONE));
         }
         return handle;
     }
@@ -95,14 +96,17 @@ final class HandlePool {
         long tuple = Memory.getLong(slot);
         if (count == 0) {
             if (tuple != Layout.EMPTY_TUPLE) {
-                Refs.set(slot, Layout.EMPTY_TUPLE);
+                Memory.putLong(slot, Refs.share(Layout.EMPTY_TUPLE));
+                giveUpEmptied(tuple);
             }
             return;
         }
-        if (tuple == Layout.EMPTY_TUPLE || Memory.getLong(tuple + Layout.OB_SIZE) != count) {
+        if (tuple == Layout.EMPTY_TUPLE
+                || Memory.getLong(tuple + Layout.OB_SIZE) != count
+                || Refs.count(tuple) != 1) { // the collector showed it to somebody
             long made = PyErrAlreadySet.check(CPython.PyTuple_New(count));
             Memory.putLong(slot, made);
-            Refs.decref(tuple);
+            giveUpEmptied(tuple);
             tuple = made;
         } else {
             if (Memory.getLong(tuple + Layout.GC_NEXT) == 0) {
@@ -187,8 +191,8 @@ final class HandlePool {
 
     /** Empties {@code handle}, to which only we hold a reference, and pools it as {@code pooled}. */
     private void recycle(long handle, long pooled, long threadState) {
-        long callback = take(handle + Layout.HANDLE_CALLBACK);
-        long loop = take(handle + Layout.HANDLE_LOOP);
+        long callback = giveUp(handle + Layout.HANDLE_CALLBACK);
+        long loop = giveUp(handle + Layout.HANDLE_LOOP);
         long context = Memory.getLong(handle + Layout.HANDLE_CONTEXT);
         if (context != 0 && Refs.count(context) == 1 && equalsCurrent(context, threadState)) {
             context = 0;
@@ -230,17 +234,32 @@ final class HandlePool {
         Refs.xdecref(loop);
     }
 
+    /** Leaves None in every item, uncounted as in {@link #giveUp}. */
     private static void clearItems(long tuple) {
         long items = tuple + Layout.TUPLE_ITEMS;
         long end = items + 8 * Memory.getLong(tuple + Layout.OB_SIZE);
         for (long item = items; item < end; item += 8) {
-            Refs.xdecref(take(item));
+            Refs.xdecref(giveUp(item));
         }
     }
 
-    private static long take(long slot) {
+    /**
+     * What was in {@code slot}. Whom the collector shows a pooled handle finds None there, uncounted: {@link #make} puts
+     * another object in its place before the handle can be freed.
+     */
+    private static long giveUp(long slot) {
         long object = Memory.getLong(slot);
-        Memory.putLong(slot, 0);
+        Memory.putLong(slot, Layout.NONE);
         return object;
+    }
+
+    /** Gives up a tuple whose items {@link #clearItems} emptied. */
+    private static void giveUpEmptied(long tuple) {
+        long items = tuple + Layout.TUPLE_ITEMS;
+        long end = items + 8 * Memory.getLong(tuple + Layout.OB_SIZE);
+        for (long item = items; item < end; item += 8) {
+            Refs.incref(Memory.getLong(item));
+        }
+        Refs.decref(tuple);
     }
 }

@@ -19,6 +19,7 @@ final class Layout {
     private static final int TP_BASICSIZE = 32;
     private static final int TP_FLAGS = 168;
     private static final int TP_WEAKLISTOFFSET = 208;
+    private static final int TP_BASE = 256;
     /** {@code PyBytesObject.ob_sval}. */
     static final int BYTES_PAYLOAD = 32;
     /** {@code PyFloatObject.ob_fval}. */
@@ -96,6 +97,18 @@ final class Layout {
         return offset;
     }
 
+    /**
+     * Whether {@code object} has the slots of {@code type}: the chain of {@code tp_base} follows the layout, whatever
+     * further bases a class has, and no {@code __class__} can pretend.
+     */
+    static boolean isInstance(long object, long type) {
+        long cls = Refs.type(object);
+        while (cls != 0 && cls != type) {
+            cls = Memory.getLong(cls + TP_BASE);
+        }
+        return cls != 0;
+    }
+
     private static void require(boolean holds, String what) {
         if (!holds) {
             throw new IllegalStateException(
@@ -138,7 +151,8 @@ final class Layout {
         require(
                 Memory.getLong(type + TP_TRAVERSE) != 0
                         && Memory.getLong(type + TP_TRAVERSE) == Memory.getLong(Namespace.get("roots") + TP_TRAVERSE)
-                        && Memory.getLong(type + TP_DEALLOC) == Memory.getLong(Namespace.get("roots") + TP_DEALLOC),
+                        && Memory.getLong(type + TP_DEALLOC) == Memory.getLong(Namespace.get("roots") + TP_DEALLOC)
+                        && Memory.getLong(type + TP_BASE) == Namespace.get("asyncio_handle"),
                 "PyTypeObject");
     }
 

@@ -2,6 +2,7 @@ package jloop.cpython;
 
 import java.lang.foreign.Arena;
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Pollable;
 import jloop.engine.linux.Memory;
 
@@ -10,11 +11,14 @@ final class LoopMethods {
     private static final long CALL_SOON_DEBUG = Namespace.get("call_soon_debug");
     private static final long CALL_SOON_THREADSAFE_DEBUG = Namespace.get("call_soon_threadsafe_debug");
     private static final long CALL_AT_DEBUG = Namespace.get("call_at_debug");
-    private static final long CALL_LATER_DEBUG = Namespace.get("call_later_debug");
+    private static final long CALL_LATER_SLOW = Namespace.get("call_later_slow");
     private static final long CALL_SOON_NAMED = Names.intern("_call_soon_named");
-    private static final long CALL_SOON_THREADSAFE_NAMED = Names.intern("_call_soon_threadsafe_named");
     private static final long CALL_LATER_NAMED = Names.intern("_call_later_named");
     private static final long CALL_AT_NAMED = Names.intern("_call_at_named");
+    private static final long WHEN = Names.intern("_when");
+    /** {@code ("context",)}. */
+    private static final long CONTEXT_KEYWORD = contextKeyword();
+
     private static final long STOPPING = Memory.cString("_stopping");
     /** A {@code float} of ours that takes the time before it is added to a delay. */
     private static final long NOW = PyErrAlreadySet.check(CPython.PyNumber_Float(PyErrAlreadySet.check(
@@ -22,31 +26,72 @@ final class LoopMethods {
 
     private static final double NANOS_PER_SECOND = 1e9;
 
+    /** {@code leave_room(unused)}, or None where CPython's limit does not depend on a thread's stack. */
+    private static final long LEAVE_ROOM = Namespace.get("leave_room");
+
+    private static final ThreadLocal<Boolean> KNOWN_THREAD = new ThreadLocal<>();
+
     private LoopMethods() {}
 
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
-        Upcalls.install(loop, "_open", lookup, "open");
-        Upcalls.install(loop, "_close_engine", lookup, "closeEngine");
-        Upcalls.install(loop, "_run", lookup, "run");
-        Upcalls.install(loop, "_run_once", lookup, "runOnce");
-        Upcalls.install(loop, "_set_engine_debug", lookup, "setEngineDebug");
-        Upcalls.install(loop, "stop", lookup, "stop");
-        Upcalls.install(loop, "call_soon", lookup, "callSoon");
-        Upcalls.install(loop, "call_soon_threadsafe", lookup, "callSoonThreadsafe");
-        Upcalls.install(loop, "call_later", lookup, "callLater");
-        Upcalls.install(loop, "call_at", lookup, "callAt");
-        Upcalls.install(loop, "_add_callback", lookup, "addCallback");
-        Upcalls.install(loop, "_add_timer", lookup, "addTimer");
-        Upcalls.install(loop, "_timer_handle_cancelled", lookup, "timerHandleCancelled");
-        Upcalls.install(loop, "_write_to_self", lookup, "writeToSelf");
-        Upcalls.install(loop, "_add_reader", lookup, "addReader");
-        Upcalls.install(loop, "_remove_reader", lookup, "removeReader");
-        Upcalls.install(loop, "_add_writer", lookup, "addWriter");
-        Upcalls.install(loop, "_remove_writer", lookup, "removeWriter");
-        Upcalls.install(loop, "_is_polling", lookup, "isPolling");
-        Upcalls.install(loop, "_transport_of", lookup, "transportOf");
+        Upcalls.install(loop, "_open", lookup, "open", Takes.NOTHING);
+        Upcalls.install(loop, "_close_engine", lookup, "closeEngine", Takes.NOTHING);
+        Upcalls.install(loop, "_run", lookup, "run", Takes.NOTHING);
+        Upcalls.install(loop, "_run_once", lookup, "runOnce", Takes.NOTHING);
+        Upcalls.install(loop, "_set_engine_debug", lookup, "setEngineDebug", Takes.ONE);
+        Upcalls.install(loop, "_look_for_replaced_methods", lookup, "lookForReplacedMethods", Takes.NOTHING);
+        Upcalls.install(
+                loop, "stop", lookup, "stop", Takes.NOTHING, "", "Stop the loop: what is ready now still runs.");
+        Upcalls.install(
+                loop,
+                "call_soon",
+                lookup,
+                "callSoon",
+                Takes.ANYTHING,
+                "callback, *args, context=None",
+                "Call callback(*args) as soon as possible, in the order of the calls. Returns a handle that can cancel it.");
+        Upcalls.install(
+                loop,
+                "call_soon_threadsafe",
+                lookup,
+                "callSoonThreadsafe",
+                Takes.ANYTHING,
+                "callback, *args, context=None",
+                "As call_soon(), from any thread.");
+        Upcalls.install(
+                loop,
+                "call_later",
+                lookup,
+                "callLater",
+                Takes.ANYTHING,
+                "delay, callback, *args, context=None",
+                "Call callback(*args) once delay seconds have passed. Returns a handle that can cancel it.");
+        Upcalls.install(
+                loop,
+                "call_at",
+                lookup,
+                "callAt",
+                Takes.ANYTHING,
+                "when, callback, *args, context=None",
+                "As call_later(), at an absolute time of time().");
+        Upcalls.install(loop, "_add_callback", lookup, "addCallback", Takes.ONE);
+        Upcalls.install(loop, "_add_timer", lookup, "addTimer", Takes.ONE);
+        Upcalls.install(loop, "_timer_handle_cancelled", lookup, "timerHandleCancelled", Takes.ONE);
+        Upcalls.install(loop, "_write_to_self", lookup, "writeToSelf", Takes.NOTHING);
+        Upcalls.install(loop, "_add_reader", lookup, "addReader", Takes.POSITIONAL);
+        Upcalls.install(loop, "_remove_reader", lookup, "removeReader", Takes.ONE);
+        Upcalls.install(loop, "_add_writer", lookup, "addWriter", Takes.POSITIONAL);
+        Upcalls.install(loop, "_remove_writer", lookup, "removeWriter", Takes.ONE);
+        Upcalls.install(loop, "_is_polling", lookup, "isPolling", Takes.POSITIONAL);
+        Upcalls.install(loop, "_transport_of", lookup, "transportOf", Takes.ONE);
+    }
+
+    private static long contextKeyword() {
+        long tuple = PyErrAlreadySet.check(CPython.PyTuple_New(1));
+        Memory.putLong(tuple + Layout.TUPLE_ITEMS, Refs.share(Names.CONTEXT));
+        return tuple;
     }
 
     /** The loop, or RuntimeError as asyncio's {@code _check_closed}. */
@@ -60,11 +105,16 @@ final class LoopMethods {
     }
 
     /** {@code _open()}: makes the engine's side. Returns an object that shows the collector what Java holds. */
-    static long open(long self, long args, long nargs, long kwnames) {
+    static long open(long self, long unused1, long unused2, long unused3) {
         try {
+            PyLoop before = PyLoop.LOOPS.get(self);
+            if (before != null) { // its __init__ is called a second time
+                before.close();
+            }
             PyLoop loop = new PyLoop(self);
             long roots = Roots.make(loop);
             PyLoop.LOOPS.put(self, loop);
+            loop.lookForReplacedMethods();
             return roots;
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -72,7 +122,7 @@ final class LoopMethods {
     }
 
     /** {@code _close_engine()}: closes the engine's side; the loop is not running. */
-    static long closeEngine(long self, long args, long nargs, long kwnames) {
+    static long closeEngine(long self, long unused1, long unused2, long unused3) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
             if (loop != null) {
@@ -85,7 +135,7 @@ final class LoopMethods {
     }
 
     /** {@code _run()}: runs until {@code stop()}. */
-    static long run(long self, long args, long nargs, long kwnames) {
+    static long run(long self, long unused1, long unused2, long unused3) {
         try {
             open(self).run();
             return Upcalls.none();
@@ -95,7 +145,7 @@ final class LoopMethods {
     }
 
     /** {@code _run_once()}: one iteration. */
-    static long runOnce(long self, long args, long nargs, long kwnames) {
+    static long runOnce(long self, long unused1, long unused2, long unused3) {
         try {
             open(self).runOnce();
             return Upcalls.none();
@@ -105,10 +155,10 @@ final class LoopMethods {
     }
 
     /** {@code _set_engine_debug(enabled)}. */
-    static long setEngineDebug(long self, long args, long nargs, long kwnames) {
+    static long setEngineDebug(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            boolean enabled = Arguments.truth(Upcalls.argument(args, 0));
+            boolean enabled = Arguments.truth(argument);
             if (loop != null) {
                 loop.debug = enabled;
             }
@@ -118,8 +168,21 @@ final class LoopMethods {
         }
     }
 
+    /** {@code _look_for_replaced_methods()}: the clock and {@code call_at} may have become a program's own. */
+    static long lookForReplacedMethods(long self, long unused1, long unused2, long unused3) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            if (loop != null) {
+                loop.lookForReplacedMethods();
+            }
+            return Upcalls.none();
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
     /** {@code stop()}: ends {@code run_forever} after this iteration. */
-    static long stop(long self, long args, long nargs, long kwnames) {
+    static long stop(long self, long unused1, long unused2, long unused3) {
         try {
             PyErrAlreadySet.check(CPython.PyObject_SetAttrString(self, STOPPING, Layout.TRUE));
             PyLoop loop = PyLoop.LOOPS.get(self);
@@ -136,7 +199,11 @@ final class LoopMethods {
     static long callSoon(long self, long args, long nargs, long kwnames) {
         try {
             if (Arguments.named(kwnames)) {
-                return Arguments.callNamed(CALL_SOON_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(CALL_SOON_NAMED, self, args, nargs, kwnames);
+                long count = Memory.getLong(sorted + Layout.OB_SIZE) - 1;
+                long handle = callSoon(self, sorted + Layout.TUPLE_ITEMS, count, CONTEXT_KEYWORD);
+                Refs.decref(sorted);
+                return handle;
             }
             Arguments.atLeast("call_soon", nargs, 1, "callback");
             PyLoop loop = open(self);
@@ -155,7 +222,11 @@ final class LoopMethods {
     static long callSoonThreadsafe(long self, long args, long nargs, long kwnames) {
         try {
             if (Arguments.named(kwnames)) {
-                return Arguments.callNamed(CALL_SOON_THREADSAFE_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(CALL_SOON_NAMED, self, args, nargs, kwnames);
+                long count = Memory.getLong(sorted + Layout.OB_SIZE) - 1;
+                long handle = callSoonThreadsafe(self, sorted + Layout.TUPLE_ITEMS, count, CONTEXT_KEYWORD);
+                Refs.decref(sorted);
+                return handle;
             }
             Arguments.atLeast("call_soon_threadsafe", nargs, 1, "callback");
             PyLoop loop = open(self);
@@ -172,6 +243,7 @@ final class LoopMethods {
                     context,
                     threadState);
             if (threadState != loop.threadState) {
+                leaveRoom();
                 loop.engine.wake();
             }
             return handle;
@@ -180,11 +252,23 @@ final class LoopMethods {
         }
     }
 
+    /** A thread that runs no loop is here, perhaps for the first time: see {@code jloop._jvm.leave_room_for_java}. */
+    private static void leaveRoom() {
+        if (LEAVE_ROOM != Layout.NONE && KNOWN_THREAD.get() == null) {
+            KNOWN_THREAD.set(true);
+            Refs.decref(PyErrAlreadySet.check(Calls.call(LEAVE_ROOM, Layout.NONE)));
+        }
+    }
+
     /** {@code call_later(delay, callback, *args, context=None)}: {@code delay} in seconds. */
     static long callLater(long self, long args, long nargs, long kwnames) {
         try {
             if (Arguments.named(kwnames)) {
-                return Arguments.callNamed(CALL_LATER_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(CALL_LATER_NAMED, self, args, nargs, kwnames);
+                long count = Memory.getLong(sorted + Layout.OB_SIZE) - 1;
+                long handle = callLater(self, sorted + Layout.TUPLE_ITEMS, count, CONTEXT_KEYWORD);
+                Refs.decref(sorted);
+                return handle;
             }
             Arguments.atLeast("call_later", nargs, 2, "delay", "callback");
             long delay = Upcalls.argument(args, 0);
@@ -192,8 +276,8 @@ final class LoopMethods {
                 return Errors.raise(Errors.TYPE_ERROR, "delay must not be None");
             }
             PyLoop loop = open(self);
-            if (loop.debug) {
-                return inPython(CALL_LATER_DEBUG, self, "call_later", args, nargs, kwnames);
+            if (loop.debug || loop.ownTimers) {
+                return inPython(CALL_LATER_SLOW, self, "call_later", args, nargs, kwnames);
             }
             long context = Arguments.context("call_later", args, nargs, kwnames);
             long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
@@ -239,7 +323,11 @@ final class LoopMethods {
     static long callAt(long self, long args, long nargs, long kwnames) {
         try {
             if (Arguments.named(kwnames)) {
-                return Arguments.callNamed(CALL_AT_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(CALL_AT_NAMED, self, args, nargs, kwnames);
+                long count = Memory.getLong(sorted + Layout.OB_SIZE) - 1;
+                long handle = callAt(self, sorted + Layout.TUPLE_ITEMS, count, CONTEXT_KEYWORD);
+                Refs.decref(sorted);
+                return handle;
             }
             Arguments.atLeast("call_at", nargs, 2, "when", "callback");
             long when = Upcalls.argument(args, 0);
@@ -288,9 +376,11 @@ final class LoopMethods {
     }
 
     /** {@code _add_callback(handle)}: queues a handle that is not cancelled. */
-    static long addCallback(long self, long args, long nargs, long kwnames) {
+    static long addCallback(long self, long argument, long unused1, long unused2) {
         try {
-            open(self).addCallback(Upcalls.argument(args, 0));
+            PyLoop loop = open(self);
+            Arguments.instance("_add_callback", argument, Types.ASYNCIO_HANDLE);
+            loop.addCallback(argument);
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -298,12 +388,16 @@ final class LoopMethods {
     }
 
     /** {@code _add_timer(handle)}: puts an {@code asyncio.TimerHandle} into the heap. */
-    static long addTimer(long self, long args, long nargs, long kwnames) {
+    static long addTimer(long self, long argument, long unused1, long unused2) {
         try {
-            long handle = Upcalls.argument(args, 0);
             PyLoop loop = open(self);
-            long when = Memory.getLong(handle + Layout.TIMER_WHEN);
-            loop.addTimer(handle, when, seconds(when));
+            Arguments.instance("_add_timer", argument, Types.ASYNCIO_TIMER_HANDLE);
+            long when = PyErrAlreadySet.check(CPython.PyObject_GetAttr(argument, WHEN));
+            try {
+                loop.addTimer(argument, when, seconds(when));
+            } finally {
+                Refs.decref(when);
+            }
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -311,11 +405,12 @@ final class LoopMethods {
     }
 
     /** {@code _timer_handle_cancelled(handle)}: asyncio's own {@code TimerHandle.cancel} says so. */
-    static long timerHandleCancelled(long self, long args, long nargs, long kwnames) {
+    static long timerHandleCancelled(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            long handle = Upcalls.argument(args, 0);
-            if (loop != null && Memory.getLong(handle + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
+            if (loop != null
+                    && Layout.isInstance(argument, Types.ASYNCIO_TIMER_HANDLE)
+                    && Memory.getLong(argument + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
                 loop.engine.timerCancelled();
             }
             return Upcalls.none();
@@ -325,7 +420,7 @@ final class LoopMethods {
     }
 
     /** {@code _write_to_self()}: ends the loop's wait. Any thread. */
-    static long writeToSelf(long self, long args, long nargs, long kwnames) {
+    static long writeToSelf(long self, long unused1, long unused2, long unused3) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
             if (loop != null) {
@@ -338,12 +433,12 @@ final class LoopMethods {
     }
 
     /** {@code _add_reader(fd, callback, *args)}: a handle, as asyncio's. */
-    static long addReader(long self, long args, long nargs, long kwnames) {
+    static long addReader(long self, long args, long nargs, long unused) {
         return watch("_add_reader", Pollable.READ, self, args, nargs);
     }
 
     /** {@code _add_writer(fd, callback, *args)}: a handle, as asyncio's. */
-    static long addWriter(long self, long args, long nargs, long kwnames) {
+    static long addWriter(long self, long args, long nargs, long unused) {
         return watch("_add_writer", Pollable.WRITE, self, args, nargs);
     }
 
@@ -380,33 +475,32 @@ final class LoopMethods {
     }
 
     /** {@code _remove_reader(fd)}: whether there was one. */
-    static long removeReader(long self, long args, long nargs, long kwnames) {
-        return unwatch("_remove_reader", Pollable.READ, self, args, nargs);
+    static long removeReader(long self, long argument, long unused1, long unused2) {
+        return unwatch(Pollable.READ, self, argument);
     }
 
     /** {@code _remove_writer(fd)}: whether there was one. */
-    static long removeWriter(long self, long args, long nargs, long kwnames) {
-        return unwatch("_remove_writer", Pollable.WRITE, self, args, nargs);
+    static long removeWriter(long self, long argument, long unused1, long unused2) {
+        return unwatch(Pollable.WRITE, self, argument);
     }
 
-    private static long unwatch(String method, int direction, long self, long args, long nargs) {
+    private static long unwatch(int direction, long self, long file) {
         try {
-            Arguments.atLeast(method, nargs, 1, "fd");
             PyLoop loop = PyLoop.LOOPS.get(self);
             if (loop == null) {
                 return Upcalls.bool(false);
             }
-            int fd = fileno(Upcalls.argument(args, 0));
-            return Upcalls.bool(loop.unwatch(fd, direction));
+            return Upcalls.bool(loop.unwatch(fileno(file), direction));
         } catch (Throwable t) {
             return Errors.raise(t);
         }
     }
 
     /** {@code _is_polling(fd, write)}: whether the poller watches a descriptor, for {@code repr}. */
-    static long isPolling(long self, long args, long nargs, long kwnames) {
+    static long isPolling(long self, long args, long nargs, long unused) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
+            Arguments.exactly("_is_polling", nargs, 2);
             int fd = Arguments.descriptor(Upcalls.argument(args, 0));
             boolean write = Arguments.truth(Upcalls.argument(args, 1));
             return Upcalls.bool(loop != null && loop.isPolling(fd, write ? Pollable.WRITE : Pollable.READ));
@@ -416,10 +510,10 @@ final class LoopMethods {
     }
 
     /** {@code _transport_of(fd)}: the transport that owns a descriptor, or None. */
-    static long transportOf(long self, long args, long nargs, long kwnames) {
+    static long transportOf(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            Transport transport = loop == null ? null : loop.transport(Arguments.descriptor(Upcalls.argument(args, 0)));
+            Transport transport = loop == null ? null : loop.transport(Arguments.descriptor(argument));
             return Refs.share(transport == null ? Layout.NONE : transport.address());
         } catch (Throwable t) {
             return Errors.raise(t);

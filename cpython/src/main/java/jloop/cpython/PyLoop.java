@@ -22,6 +22,14 @@ final class PyLoop implements LoopHost {
     /** Set when the interpreter begins to end: from then on no other thread's loop takes the GIL again. */
     private static volatile boolean exiting;
 
+    private static final long TIME = Names.intern("time");
+    private static final long CALL_AT = Names.intern("call_at");
+    /** The methods as asyncio and we have them. */
+    private static final long OUR_TIME = PyErrAlreadySet.check(CPython.PyObject_GetAttr(Namespace.get("loop"), TIME));
+
+    private static final long OUR_CALL_AT =
+            PyErrAlreadySet.check(CPython.PyObject_GetAttr(Namespace.get("loop"), CALL_AT));
+
     private static final long NANOS_PER_SECOND = 1_000_000_000L;
     /** A {@code float} of ours that takes a value, and 0.0: their sum is a new {@code float} of that value. */
     private static final long SECONDS = PyErrAlreadySet.check(
@@ -43,6 +51,8 @@ final class PyLoop implements LoopHost {
     final Peers peers = new Peers();
 
     boolean debug;
+    /** The program has a {@code time} or a {@code call_at} of its own: then {@code call_later} asks them, as asyncio does. */
+    boolean ownTimers;
     /** The user set a task factory. */
     boolean taskFactory;
     /** The {@code PyThreadState} of the thread that runs the loop, 0 while none does. */
@@ -64,6 +74,8 @@ final class PyLoop implements LoopHost {
 
     /** Runs until stopped. Throws what leaves the loop: KeyboardInterrupt, SystemExit, a signal handler's exception. */
     void run() {
+        refuseIfRunning("This event loop is already running");
+        lookForReplacedMethods();
         threadState = CPython.PyThreadState_Get();
         try {
             engine.run();
@@ -75,6 +87,7 @@ final class PyLoop implements LoopHost {
 
     /** One iteration; as {@link #run} otherwise. */
     void runOnce() {
+        refuseIfRunning("This event loop is already running");
         threadState = CPython.PyThreadState_Get();
         try {
             engine.runOnce();
@@ -82,6 +95,41 @@ final class PyLoop implements LoopHost {
             threadState = 0;
         }
         raiseLeaving();
+    }
+
+    /** An iteration inside of another, or on a second thread, would run what the first has counted on. */
+    private void refuseIfRunning(String message) {
+        if (threadState != 0) {
+            Errors.raise(Errors.RUNTIME_ERROR, message);
+            throw PyErrAlreadySet.INSTANCE;
+        }
+    }
+
+    /**
+     * Programs, above all tests, bring a clock of their own: a subclass's, or put onto a loop. Looked for when the loop is
+     * made, whenever it begins to run, and when an attribute of that name is set: calls then have nothing to look for.
+     */
+    void lookForReplacedMethods() {
+        if (!Methods.CAN_TELL) {
+            return;
+        }
+        boolean ownClock = !Methods.isOriginal(address, TIME, OUR_TIME);
+        ownTimers = ownClock || !Methods.isOriginal(address, CALL_AT, OUR_CALL_AT);
+        engine.useHostClock(ownClock);
+    }
+
+    @Override
+    public long now() {
+        long time = Calls.method(TIME, address);
+        long number = time == 0 ? 0 : CPython.PyNumber_Float(time);
+        Refs.xdecref(time);
+        if (number == 0) {
+            leave();
+            return Long.MIN_VALUE;
+        }
+        double seconds = Memory.getDouble(number + Layout.FLOAT_VALUE);
+        Refs.decref(number);
+        return nanos(seconds);
     }
 
     private void raiseLeaving() {
@@ -151,9 +199,15 @@ final class PyLoop implements LoopHost {
         }
     }
 
+    /** Whether {@code handle} is of a type that does nothing of its own, and has all that it needs. */
     private static boolean isPlain(long handle) {
         long type = Refs.type(handle);
-        return Types.isOurs(type) || type == Types.ASYNCIO_HANDLE || type == Types.ASYNCIO_TIMER_HANDLE;
+        long args = Memory.getLong(handle + Layout.HANDLE_ARGS);
+        return (Types.isOurs(type) || type == Types.ASYNCIO_HANDLE || type == Types.ASYNCIO_TIMER_HANDLE)
+                && args != 0 // what a program did to the slots of its handle is Python's to complain of
+                && Refs.type(args) == Layout.TUPLE_TYPE
+                && Memory.getLong(handle + Layout.HANDLE_CALLBACK) != 0
+                && Memory.getLong(handle + Layout.HANDLE_CONTEXT) != 0;
     }
 
     private void runInPython(long handle) {
@@ -240,14 +294,20 @@ final class PyLoop implements LoopHost {
     /** A handle in the ready queue: a new reference for the caller. */
     long callSoon(HandlePool pool, long callback, long args, int count, long context, long callerState) {
         long handle = pool.make(address, callback, args, count, context, callerState);
-        engine.ready().add(Refs.share(handle));
-        return handle;
+        try {
+            engine.ready().add(handle);
+        } catch (OutOfMemoryError e) {
+            Refs.decref(handle);
+            throw e;
+        }
+        return Refs.share(handle);
     }
 
     /** Queues {@code handle}, borrowed, unless it is cancelled. */
     void addCallback(long handle) {
         if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) == Layout.FALSE) {
-            engine.ready().add(Refs.share(handle));
+            engine.ready().add(handle);
+            Refs.incref(handle);
         }
     }
 
@@ -478,8 +538,9 @@ final class PyLoop implements LoopHost {
 
     // ---- the end, and the collector
 
-    /** Closes the engine's descriptors and gives up every reference. The loop does not run. */
+    /** Closes the engine's descriptors and gives up every reference. RuntimeError if the loop runs. */
     void close() {
+        refuseIfRunning("Cannot close a running event loop");
         LOOPS.remove(address);
         for (int fd = 0; fd < transports.length; fd++) {
             if (transports[fd] != null) {

@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Pollable;
 import jloop.engine.SocketCalls;
 import jloop.engine.linux.Memory;
@@ -23,11 +24,11 @@ final class SocketMethods {
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
-        Upcalls.install(loop, "_try_recv", lookup, "tryRecv");
-        Upcalls.install(loop, "_try_recv_into", lookup, "tryRecvInto");
-        Upcalls.install(loop, "_try_send", lookup, "trySend");
-        Upcalls.install(loop, "_wait_for", lookup, "waitFor");
-        Upcalls.install(loop, "_stop_waiting", lookup, "stopWaiting");
+        Upcalls.install(loop, "_try_recv", lookup, "tryRecv", Takes.POSITIONAL);
+        Upcalls.install(loop, "_try_recv_into", lookup, "tryRecvInto", Takes.POSITIONAL);
+        Upcalls.install(loop, "_try_send", lookup, "trySend", Takes.POSITIONAL);
+        Upcalls.install(loop, "_wait_for", lookup, "waitFor", Takes.POSITIONAL);
+        Upcalls.install(loop, "_stop_waiting", lookup, "stopWaiting", Takes.POSITIONAL);
     }
 
     /** The loop if {@code sock} is a socket whose calls Java makes; in debug mode asyncio's checks come first. */
@@ -39,8 +40,9 @@ final class SocketMethods {
     }
 
     /** {@code _try_recv(sock, n)}: bytes; a future to wait for before trying again; or None. */
-    static long tryRecv(long self, long args, long nargs, long kwnames) {
+    static long tryRecv(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_try_recv", nargs, 2);
             long sock = Upcalls.argument(args, 0);
             long size = Upcalls.argument(args, 1);
             PyLoop loop = takes(self, sock, RECV, PYTHON_RECV);
@@ -72,8 +74,9 @@ final class SocketMethods {
     }
 
     /** {@code _try_recv_into(sock, buffer)}: how many bytes; a future to wait for before trying again; or None. */
-    static long tryRecvInto(long self, long args, long nargs, long kwnames) {
+    static long tryRecvInto(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_try_recv_into", nargs, 2);
             long sock = Upcalls.argument(args, 0);
             PyLoop loop = takes(self, sock, RECV_INTO, PYTHON_RECV_INTO);
             if (loop == null) {
@@ -104,15 +107,16 @@ final class SocketMethods {
     }
 
     /** {@code _try_send(sock, data, position)}: True when all is sent from there on; the position that the rest begins at; or None. */
-    static long trySend(long self, long args, long nargs, long kwnames) {
+    static long trySend(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_try_send", nargs, 3);
             long sock = Upcalls.argument(args, 0);
             long data = Upcalls.argument(args, 1);
             PyLoop loop = takes(self, sock, SEND, PYTHON_SEND);
             if (loop == null) {
                 return Upcalls.none();
             }
-            long position = CPython.PyLong_AsLong(Upcalls.argument(args, 2));
+            long position = Arguments.natural(Upcalls.argument(args, 2));
             if (Refs.type(data) == Layout.BYTES_TYPE) {
                 long length = Memory.getLong(data + Layout.OB_SIZE);
                 return send(loop, sock, data + Layout.BYTES_PAYLOAD, length, position);
@@ -138,6 +142,9 @@ final class SocketMethods {
     }
 
     private static long send(PyLoop loop, long sock, long address, long length, long from) {
+        if (from > length) {
+            return Errors.raise(Errors.VALUE_ERROR, "the position is past the end");
+        }
         long position = from;
         int fd = SocketObject.fd(sock);
         do { // at least once: an empty send tells whether the socket is connected
@@ -154,8 +161,9 @@ final class SocketMethods {
     }
 
     /** {@code _wait_for(sock, write)}: a future that is done when the socket is ready; or None. A call has just been refused with EAGAIN. */
-    static long waitFor(long self, long args, long nargs, long kwnames) {
+    static long waitFor(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_wait_for", nargs, 2);
             PyLoop loop = PyLoop.LOOPS.get(self);
             long sock = Upcalls.argument(args, 0);
             if (loop == null || !SocketObject.isPlain(sock)) {
@@ -168,11 +176,13 @@ final class SocketMethods {
     }
 
     /** {@code _stop_waiting(sock, future)}: nobody waits for {@code future} any more. */
-    static long stopWaiting(long self, long args, long nargs, long kwnames) {
+    static long stopWaiting(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_stop_waiting", nargs, 2);
             PyLoop loop = PyLoop.LOOPS.get(self);
-            if (loop != null) {
-                loop.stopWaiting(Upcalls.argument(args, 0), Upcalls.argument(args, 1));
+            long sock = Upcalls.argument(args, 0);
+            if (loop != null && SocketObject.isKnown(sock)) {
+                loop.stopWaiting(sock, Upcalls.argument(args, 1));
             }
             return Upcalls.none();
         } catch (Throwable t) {

@@ -49,9 +49,14 @@ final class SocketObject {
         return known;
     }
 
+    /** Whether {@code object} is a {@code socket.socket}, no subclass, whose descriptor is known. */
+    static boolean isKnown(long object) {
+        return Refs.type(object) == CLASS && KNOWN;
+    }
+
     /** Whether {@code object} is a non-blocking {@code socket.socket}, no subclass: its calls can be made without it. */
     static boolean isPlain(long object) {
-        return Refs.type(object) == CLASS && KNOWN && Memory.getLong(object + TIMEOUT) == 0;
+        return isKnown(object) && Memory.getLong(object + TIMEOUT) == 0;
     }
 
     /** The descriptor of a plain socket, -1 when it is closed. */

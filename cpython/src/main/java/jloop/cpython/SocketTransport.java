@@ -50,9 +50,10 @@ final class SocketTransport extends StreamChannel implements Transport {
         super(loop.engine, fd);
         this.loop = loop;
         this.face = new Face(loop, address, CONTEXT);
-        this.address = Refs.share(address);
+        this.address = address;
+        loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
-        loop.add(this);
+        Refs.incref(address);
     }
 
     @Override

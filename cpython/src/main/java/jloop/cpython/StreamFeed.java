@@ -1,7 +1,6 @@
 package jloop.cpython;
 
 import jloop.engine.linux.Memory;
-import jloop.engine.linux.Native;
 
 /**
  * {@code asyncio.StreamReaderProtocol.data_received} and what it calls, without Python frames and without a {@code bytes}
@@ -32,7 +31,7 @@ final class StreamFeed {
     private static final boolean AVAILABLE = ASYNCIO_DATA_RECEIVED != Layout.NONE
             && ASYNCIO_FEED_DATA != Layout.NONE
             && ASYNCIO_WAKEUP_WAITER != Layout.NONE
-            && Native.find("_PyObject_GetMethod") != 0;
+            && Methods.CAN_TELL;
 
     /** What {@link #feed} answers. */
     static final int NOT_TAKEN = 0;

@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.linux.Memory;
 import jloop.engine.linux.Native;
 
@@ -30,16 +31,35 @@ final class TaskMethods {
 
     private static long lastWithLoop;
 
+    /** From 3.13.3 on, asyncio leaves keywords to the task. */
+    private static final String CREATE_TASK_SIGNATURE = Arguments.truth(Namespace.get("tasks_take_keywords"))
+            ? "coro, **kwargs"
+            : "coro, *, name=None, context=None";
+
     private TaskMethods() {}
 
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
-        Upcalls.install(loop, "get_debug", lookup, "getDebug");
-        Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory");
+        Upcalls.install(loop, "get_debug", lookup, "getDebug", Takes.NOTHING, "", "Whether debug mode is on.");
+        Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory", Takes.ONE);
         if (Native.find("PyObject_Vectorcall") != 0) { // 3.10 has it inline only: there asyncio's methods stay
-            Upcalls.install(loop, "create_future", lookup, "createFuture");
-            Upcalls.install(loop, "create_task", lookup, "createTask");
+            Upcalls.install(
+                    loop,
+                    "create_future",
+                    lookup,
+                    "createFuture",
+                    Takes.NOTHING,
+                    "",
+                    "A new asyncio.Future of this loop.");
+            Upcalls.install(
+                    loop,
+                    "create_task",
+                    lookup,
+                    "createTask",
+                    Takes.ANYTHING,
+                    CREATE_TASK_SIGNATURE,
+                    "Run a coroutine as a task.");
         }
     }
 
@@ -56,7 +76,7 @@ final class TaskMethods {
     }
 
     /** {@code get_debug()}. */
-    static long getDebug(long self, long args, long nargs, long kwnames) {
+    static long getDebug(long self, long unused1, long unused2, long unused3) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
             return loop == null ? CPython.PyObject_GetAttrString(self, DEBUG) : Upcalls.bool(loop.debug);
@@ -66,10 +86,10 @@ final class TaskMethods {
     }
 
     /** {@code _set_engine_task_factory(used)}: whether tasks are a factory's. */
-    static long setTaskFactory(long self, long args, long nargs, long kwnames) {
+    static long setTaskFactory(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            boolean used = Arguments.truth(Upcalls.argument(args, 0));
+            boolean used = Arguments.truth(argument);
             if (loop != null) {
                 loop.taskFactory = used;
             }
@@ -80,11 +100,8 @@ final class TaskMethods {
     }
 
     /** {@code create_future()}. */
-    static long createFuture(long self, long args, long nargs, long kwnames) {
+    static long createFuture(long self, long unused1, long unused2, long unused3) {
         try {
-            if (nargs != 0 || kwnames != 0) {
-                return Errors.raise(Errors.TYPE_ERROR, "create_future() takes no arguments");
-            }
             long type = global(FUTURES, FUTURE);
             long chunk = Calls.take();
             Memory.putLong(chunk, self);

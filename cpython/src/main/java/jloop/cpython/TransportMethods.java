@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import jloop.cpython.Upcalls.Takes;
 import jloop.engine.linux.Memory;
 
 /** Methods of {@code jloop}'s socket transport. Upcalls: see {@link Upcalls} for their rule. */
@@ -18,27 +19,46 @@ final class TransportMethods {
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long type = Types.SOCKET_TRANSPORT;
-        Upcalls.install(type, "_open", lookup, "open");
-        Upcalls.install(type, "_close_channel", lookup, "closeChannel");
-        Upcalls.install(type, "_start_reading", lookup, "startReading");
-        Upcalls.install(type, "_stop_reading", lookup, "stopReading");
-        Upcalls.install(type, "_discard_writes", lookup, "discardWrites");
-        Upcalls.install(type, "_block_writes", lookup, "blockWrites");
-        Upcalls.install(type, "_set_buffered", lookup, "setBuffered");
-        Upcalls.install(type, "_set_high_water", lookup, "setHighWater");
-        Upcalls.install(type, "get_write_buffer_size", lookup, "getWriteBufferSize");
-        Upcalls.install(type, "write", lookup, "write");
-        Upcalls.install(type, "writelines", lookup, "writelines");
+        Upcalls.install(type, "_open", lookup, "open", Takes.ONE);
+        Upcalls.install(type, "_close_channel", lookup, "closeChannel", Takes.NOTHING);
+        Upcalls.install(type, "_start_reading", lookup, "startReading", Takes.NOTHING);
+        Upcalls.install(type, "_stop_reading", lookup, "stopReading", Takes.NOTHING);
+        Upcalls.install(type, "_discard_writes", lookup, "discardWrites", Takes.NOTHING);
+        Upcalls.install(type, "_block_writes", lookup, "blockWrites", Takes.ONE);
+        Upcalls.install(type, "_set_buffered", lookup, "setBuffered", Takes.ONE);
+        Upcalls.install(type, "_set_high_water", lookup, "setHighWater", Takes.ONE);
+        Upcalls.install(
+                type,
+                "get_write_buffer_size",
+                lookup,
+                "getWriteBufferSize",
+                Takes.NOTHING,
+                "",
+                "How much the kernel has not taken yet.");
+        Upcalls.install(
+                type, "write", lookup, "write", Takes.ANYTHING, "data", "Send data, without waiting until it is sent.");
+        Upcalls.install(
+                type,
+                "writelines",
+                lookup,
+                "writelines",
+                Takes.ANYTHING,
+                "list_of_data",
+                "Send each of list_of_data, in their order.");
     }
 
     /** {@code _open(fd)}: the engine takes the transport on, and holds it until {@code _close_channel}. */
-    static long open(long self, long args, long nargs, long kwnames) {
+    static long open(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(self + LOOP));
             if (loop == null) {
                 return Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
             }
-            new SocketTransport(loop, Arguments.descriptor(Upcalls.argument(args, 0)), self);
+            int fd = Arguments.descriptor(argument);
+            if (fd < 0 || SocketTransport.TRANSPORTS.get(self) != null) {
+                return Errors.raise(Errors.VALUE_ERROR, "the transport is open, or this is no descriptor");
+            }
+            new SocketTransport(loop, fd, self);
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -46,7 +66,7 @@ final class TransportMethods {
     }
 
     /** {@code _close_channel()}: the engine lets the transport go. */
-    static long closeChannel(long self, long args, long nargs, long kwnames) {
+    static long closeChannel(long self, long unused1, long unused2, long unused3) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -59,7 +79,7 @@ final class TransportMethods {
     }
 
     /** {@code _start_reading()}: callbacks run in a copy of the context that is current now. */
-    static long startReading(long self, long args, long nargs, long kwnames) {
+    static long startReading(long self, long unused1, long unused2, long unused3) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -76,7 +96,7 @@ final class TransportMethods {
     }
 
     /** {@code _stop_reading()}. */
-    static long stopReading(long self, long args, long nargs, long kwnames) {
+    static long stopReading(long self, long unused1, long unused2, long unused3) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -89,7 +109,7 @@ final class TransportMethods {
     }
 
     /** {@code _discard_writes()}: drops what is queued. */
-    static long discardWrites(long self, long args, long nargs, long kwnames) {
+    static long discardWrites(long self, long unused1, long unused2, long unused3) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
@@ -102,11 +122,11 @@ final class TransportMethods {
     }
 
     /** {@code _block_writes(blocked)}: whether {@code write} asks {@code write_slow} instead. */
-    static long blockWrites(long self, long args, long nargs, long kwnames) {
+    static long blockWrites(long self, long argument, long unused1, long unused2) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
-                transport.writesBlocked = Arguments.truth(Upcalls.argument(args, 0));
+                transport.writesBlocked = Arguments.truth(argument);
             }
             return Upcalls.none();
         } catch (Throwable t) {
@@ -115,11 +135,11 @@ final class TransportMethods {
     }
 
     /** {@code _set_buffered(buffered)}: whether the protocol gives its own buffer. */
-    static long setBuffered(long self, long args, long nargs, long kwnames) {
+    static long setBuffered(long self, long argument, long unused1, long unused2) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             if (transport != null) {
-                transport.buffered = Arguments.truth(Upcalls.argument(args, 0));
+                transport.buffered = Arguments.truth(argument);
             }
             return Upcalls.none();
         } catch (Throwable t) {
@@ -128,10 +148,10 @@ final class TransportMethods {
     }
 
     /** {@code _set_high_water(bytes)}. */
-    static long setHighWater(long self, long args, long nargs, long kwnames) {
+    static long setHighWater(long self, long argument, long unused1, long unused2) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
-            long bytes = CPython.PyLong_AsLong(Upcalls.argument(args, 0));
+            long bytes = CPython.PyLong_AsLong(argument);
             if (bytes == -1 && CPython.PyErr_Occurred() != 0) {
                 return 0;
             }
@@ -145,7 +165,7 @@ final class TransportMethods {
     }
 
     /** {@code get_write_buffer_size()}: bytes that the kernel does not take now. */
-    static long getWriteBufferSize(long self, long args, long nargs, long kwnames) {
+    static long getWriteBufferSize(long self, long unused1, long unused2, long unused3) {
         try {
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             return CPython.PyLong_FromLong(transport == null ? 0 : transport.queuedBytes());
@@ -158,13 +178,13 @@ final class TransportMethods {
     static long write(long self, long args, long nargs, long kwnames) {
         try {
             if (kwnames != 0) {
-                return Arguments.callNamed(WRITE_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(WRITE_NAMED, self, args, nargs, kwnames);
+                long result = write(self, sorted + Layout.TUPLE_ITEMS, 1, 0);
+                Refs.decref(sorted);
+                return result;
             }
             Arguments.atLeast("write", nargs, 1, "data");
-            if (nargs != 1) {
-                return Errors.raise(
-                        Errors.TYPE_ERROR, "write() takes 2 positional arguments but " + (nargs + 1) + " were given");
-            }
+            Arguments.atMost("write", nargs, 1);
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             long data = Upcalls.argument(args, 0);
             if (transport == null || transport.writesBlocked || !add(transport, data)) {
@@ -180,9 +200,13 @@ final class TransportMethods {
     static long writelines(long self, long args, long nargs, long kwnames) {
         try {
             if (kwnames != 0) {
-                return Arguments.callNamed(WRITELINES_NAMED, self, args, nargs, kwnames);
+                long sorted = Arguments.sorted(WRITELINES_NAMED, self, args, nargs, kwnames);
+                long result = writelines(self, sorted + Layout.TUPLE_ITEMS, 1, 0);
+                Refs.decref(sorted);
+                return result;
             }
             Arguments.atLeast("writelines", nargs, 1, "list_of_data");
+            Arguments.atMost("writelines", nargs, 1);
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             long list = Upcalls.argument(args, 0);
             if (transport == null || transport.writesBlocked) {

@@ -28,7 +28,23 @@ final class Upcalls {
      */
     private static final int METHOD_DEF_SIZE = 32;
 
-    private static final int METH_FASTCALL_KEYWORDS = 0x0080 | 0x0002; // methodobject.h
+    /** How a method is called (methodobject.h). CPython refuses what does not fit before Java is entered. */
+    enum Takes {
+        /** {@code METH_NOARGS}: {@code name(self, NULL)}. */
+        NOTHING(0x0004),
+        /** {@code METH_O}: {@code name(self, argument)}. */
+        ONE(0x0008),
+        /** {@code METH_FASTCALL}: {@code name(self, args, nargs)}; the method checks their number. */
+        POSITIONAL(0x0080),
+        /** {@code METH_FASTCALL | METH_KEYWORDS}: {@code name(self, args, nargs, kwnames)}; likewise. */
+        ANYTHING(0x0080 | 0x0002);
+
+        private final int flags;
+
+        Takes(int flags) {
+            this.flags = flags;
+        }
+    }
 
     private Upcalls() {}
 
@@ -43,16 +59,39 @@ final class Upcalls {
     }
 
     /**
-     * Makes a static method {@code PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject
-     * *kwnames)} the method {@code pythonName} of {@code type}. Arguments are borrowed; the result is a new reference,
-     * or NULL with an error set.
+     * Makes a static method {@code PyObject *name(PyObject *self, …)}, with the parameters that {@code takes} says, the
+     * method {@code pythonName} of {@code type}. Arguments are borrowed; the result is a new reference, or NULL with an
+     * error set.
      */
-    static void install(long type, String pythonName, MethodHandles.Lookup lookup, String name) {
+    static void install(long type, String pythonName, MethodHandles.Lookup lookup, String name, Takes takes) {
+        install(type, pythonName, lookup, name, takes, 0);
+    }
+
+    /**
+     * As {@link #install(long, String, MethodHandles.Lookup, String, Takes)}, for a method of asyncio's.
+     *
+     * @param signature its parameters as {@code inspect.signature} is to tell them, without {@code self}
+     */
+    static void install(
+            long type,
+            String pythonName,
+            MethodHandles.Lookup lookup,
+            String name,
+            Takes takes,
+            String signature,
+            String doc) {
+        String self = signature.isEmpty() ? "($self, /)" : "($self, /, " + signature + ")";
+        install(type, pythonName, lookup, name, takes, Memory.cString(pythonName + self + "\n--\n\n" + doc));
+    }
+
+    private static void install(
+            long type, String pythonName, MethodHandles.Lookup lookup, String name, Takes takes, long doc) {
         long text = Memory.cString(pythonName);
         long definition = Memory.allocateForever(METHOD_DEF_SIZE);
         Memory.putLong(definition, text);
         Memory.putLong(definition + 8, pointer(lookup, name));
-        Memory.putInt(definition + 16, METH_FASTCALL_KEYWORDS);
+        Memory.putInt(definition + 16, takes.flags);
+        Memory.putLong(definition + 24, doc);
         long descriptor = PyErrAlreadySet.check(CPython.PyDescr_NewMethod(type, definition));
         int result = CPython.PyObject_SetAttrString(type, text, descriptor);
         Refs.decref(descriptor);

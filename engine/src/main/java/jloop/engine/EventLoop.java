@@ -48,6 +48,9 @@ public final class EventLoop implements AutoCloseable {
     private Channel[] written = new Channel[16];
 
     private int writtenCount;
+    /** Timers are due by {@link LoopHost#now}. */
+    private boolean hostClock;
+
     private boolean running;
     private boolean stopping;
     private boolean closed;
@@ -140,7 +143,10 @@ public final class EventLoop implements AutoCloseable {
             return false;
         }
         if (!timers.isEmpty()) {
-            queueDueTimers();
+            queueDueTimers(timersNow());
+            if (left()) {
+                return false;
+            }
         }
         for (int count = ready.size(); count > 0; count--) {
             long entry = ready.take();
@@ -149,8 +155,7 @@ public final class EventLoop implements AutoCloseable {
             } else {
                 host.run(entry);
             }
-            if (leaving || Fork.isChild()) {
-                leaving = false;
+            if (Fork.isChild() || left()) {
                 return false;
             }
             if (writtenCount != 0) {
@@ -158,6 +163,23 @@ public final class EventLoop implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    /** Whether {@link #leave} was called; it is answered with this. */
+    private boolean left() {
+        boolean left = leaving;
+        leaving = false;
+        return left;
+    }
+
+    /** What deadlines are compared with: {@link #now}, or the host's clock, which may run any code. */
+    private long timersNow() {
+        return hostClock ? host.now() : now;
+    }
+
+    /** Timers are due by the host's own clock from now on, or by {@link System#nanoTime} again. */
+    public void useHostClock(boolean used) {
+        hostClock = used;
     }
 
     /** Leaves the loop as soon as the entry that runs returns; what is ready stays so. */
@@ -180,7 +202,14 @@ public final class EventLoop implements AutoCloseable {
             timeout = -1;
             if (!timers.isEmpty()) {
                 now = System.nanoTime();
-                timeout = Math.max(0, timers.firstDeadline() - now);
+                long time = timersNow();
+                timeout = Math.max(0, timers.firstDeadline() - time);
+                if (hostClock) { // what its clock did may be all there is to do
+                    if (left()) {
+                        return false;
+                    }
+                    timeout = ready.isEmpty() && !stopping ? timeout : 0;
+                }
             }
         } else if (!touched && !stopping) {
             if (unclocked > 0) {
@@ -248,13 +277,13 @@ public final class EventLoop implements AutoCloseable {
         }
     }
 
-    /** Queues the timers that were due when the clock was last read. */
-    private void queueDueTimers() {
-        while (!timers.isEmpty() && timers.firstDeadline() <= now) {
+    /** Queues the timers that were due at {@code time}, when the clock was last read. */
+    private void queueDueTimers(long time) {
+        while (!timers.isEmpty() && timers.firstDeadline() <= time) {
             long entry = timers.first();
+            ready.add(entry); // may lack memory: then it is still a timer
             timers.removeFirst();
             host.due(entry);
-            ready.add(entry);
         }
     }
 

@@ -18,6 +18,12 @@ public interface LoopHost {
     /** A timer's entry left the heap for the ready queue. */
     void due(long entry);
 
+    /**
+     * The time in nanoseconds by the host's own clock, asked for after {@link EventLoop#useHostClock} only; may run
+     * any code, and call {@link EventLoop#leave}.
+     */
+    long now();
+
     /** The loop may block now: the host gives its lock away. */
     void beforeWait();
 

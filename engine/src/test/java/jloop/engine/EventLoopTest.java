@@ -79,6 +79,52 @@ class EventLoopTest {
     }
 
     @Test
+    void shouldTakeTimersByTheHostsClockWhereItHasOne() {
+        long[] now = {1_000};
+        host.clock = () -> now[0];
+        host.loop.useHostClock(true);
+        host.at(2_000, () -> ran.add("due"));
+        host.at(3_000, () -> ran.add("later"));
+        host.soon(() -> now[0] = 2_000);
+
+        host.loop.runOnce();
+        assertThat(ran).isEmpty();
+        host.loop.runOnce();
+        assertThat(ran).containsExactly("due");
+        host.loop.useHostClock(false); // which is far ahead
+        host.loop.runOnce();
+        assertThat(ran).containsExactly("due", "later");
+    }
+
+    @Test
+    void shouldNotWaitWhereTheHostsClockHasMadeSomethingReady() {
+        host.clock = () -> {
+            host.soon(() -> ran.add("made ready"));
+            return 0;
+        };
+        host.loop.useHostClock(true);
+        host.at(Long.MAX_VALUE, () -> {});
+
+        host.loop.runOnce();
+
+        assertThat(host.waits).isZero();
+        assertThat(ran).contains("made ready");
+    }
+
+    @Test
+    void shouldBeLeftByTheHostsClock() {
+        host.clock = () -> {
+            host.loop.leave();
+            return Long.MIN_VALUE;
+        };
+        host.loop.useHostClock(true);
+        host.at(0, () -> ran.add("never"));
+
+        assertThat(host.loop.runOnce()).isFalse();
+        assertThat(ran).isEmpty();
+    }
+
+    @Test
     void shouldReleaseCancelledTimersAtTheHeadAndNotWaitForThem() {
         long entry = host.at(System.nanoTime() + MILLI, () -> ran.add("cancelled"));
         host.cancel(entry);

@@ -4,12 +4,16 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongSupplier;
 
 /** A host whose entries are Java tasks, numbered by twos: the low bit is the loop's. */
 final class TestHost implements LoopHost {
     private final List<Runnable> tasks = new ArrayList<>();
     private final Set<Long> cancelled = new HashSet<>();
     final EventLoop loop = new EventLoop(this);
+    /** For {@link EventLoop#useHostClock}. */
+    LongSupplier clock = () -> 0;
+
     int waits;
     int released;
     boolean leaveWhenInterrupted;
@@ -51,6 +55,11 @@ final class TestHost implements LoopHost {
 
     @Override
     public void due(long entry) {}
+
+    @Override
+    public long now() {
+        return clock.getAsLong();
+    }
 
     @Override
     public void beforeWait() {
