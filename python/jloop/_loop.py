@@ -155,8 +155,8 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
         """Refuse a descriptor that a transport reads and writes, except while it lends it to `sendfile`."""
-        fileno = _native.fileno(fd)
-        transport = self._transport_of(fileno)
+        fileno = _native.file_number(fd)
+        transport = self._transport_of(fileno) if fileno >= 0 else None
         if transport is None:
             super()._ensure_fd_no_transport(fileno)
         elif not transport.is_closing() and transport._empty_waiter is None:

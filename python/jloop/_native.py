@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _hotspot, _jvm, _platform
 
-__all__ = ["Roots", "fileno", "load", "load_datagrams"]
+__all__ = ["Roots", "file_number", "fileno", "load", "load_datagrams"]
 
 _lock = threading.Lock()
 _namespace: dict[str, Any] = {}
@@ -100,16 +100,20 @@ def _method_after_fork(name: str) -> Any:
 
 def fileno(fd: Any) -> int:
     """The descriptor of an int or of an object with `fileno()`; ValueError as asyncio's selector raises it."""
-    if isinstance(fd, int):
-        number = fd
-    else:
-        try:
-            number = int(fd.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {fd!r}") from None
+    number = file_number(fd)
     if number < 0:
         raise ValueError(f"Invalid file descriptor: {number}")
     return number
+
+
+def file_number(fd: Any) -> int:
+    """As `fileno`; of a closed socket it is -1."""
+    if isinstance(fd, int):
+        return fd
+    try:
+        return int(fd.fileno())
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"Invalid file object: {fd!r}") from None
 
 
 def _raise_os_error(errno: int) -> None:

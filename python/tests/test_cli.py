@@ -55,6 +55,7 @@ class TestPrograms:
             "asyncio.SelectorEventLoop().run_until_complete(main())",
             "asyncio.get_event_loop_policy().new_event_loop().run_until_complete(main())",
             "__import__('uvloop').new_event_loop().run_until_complete(main())",
+            "__import__('uvloop.loop').loop.Loop().run_until_complete(main())",
             pytest.param(
                 "asyncio.Runner().run(main())",
                 marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="new in 3.11"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import socket
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -283,6 +285,31 @@ async def test_descriptors_of_transports_are_refused(loop: Loop, pair: Sockets) 
     transport.abort()
     await protocol.wait_for("lost")
     await iterations(2)
+
+
+async def test_what_was_closed_while_watched_can_still_be_removed(loop: Loop, pair: Sockets) -> None:
+    """A closed socket has no number to ask for; asyncio's selector finds it by its identity, and anyio relies on it."""
+    left, right = pair
+    loop.add_reader(left, print)
+    loop.add_writer(right, print)
+    left.close()
+    right.close()
+    assert loop.remove_reader(left)
+    assert loop.remove_writer(right)
+    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+        loop.remove_reader(left)
+
+
+async def test_a_file_is_let_go_when_it_is_removed(loop: Loop) -> None:
+    left, right = socket.socketpair()
+    gone = weakref.ref(left)
+    with right:
+        loop.add_reader(left, print)
+        loop.remove_reader(left)
+        left.close()
+        del left
+        gc.collect()
+        assert gone() is None
 
 
 async def test_a_number_is_free_again_after_the_transport_is_closed(loop: Loop) -> None:

@@ -14,6 +14,8 @@ final class FdWatcher extends DescriptorWatch {
     private long reader;
 
     private long writer;
+    /** What {@code add_reader} or {@code add_writer} was given, if no int: an owned reference while there is a handle, or 0. */
+    private long file;
     /** Futures: owned references, or 0. */
     private long receiver;
 
@@ -42,6 +44,22 @@ final class FdWatcher extends DescriptorWatch {
             writer = handle;
         }
         return old;
+    }
+
+    /** The file object that the handles are for; borrowed, or 0. */
+    long file() {
+        return file;
+    }
+
+    /** Keeps {@code object}, borrowed, as the file of the handles, unless one is kept; 0 lets go of it. */
+    void keepFile(long object) {
+        if (object == 0) {
+            long old = file;
+            file = 0;
+            Refs.xdecref(old);
+        } else if (file == 0) {
+            file = Refs.share(object);
+        }
     }
 
     @Override
@@ -97,6 +115,7 @@ final class FdWatcher extends DescriptorWatch {
     /** Gives up every reference. */
     void clear() {
         forget();
+        keepFile(0);
         Refs.xdecref(exchange(READ, 0));
         Refs.xdecref(exchange(WRITE, 0));
         Refs.xdecref(exchangeFuture(READ, 0));

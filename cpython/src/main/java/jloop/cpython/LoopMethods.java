@@ -446,10 +446,12 @@ final class LoopMethods {
         try {
             Arguments.atLeast(method, nargs, 2, "fd", "callback");
             PyLoop loop = open(self);
-            int fd = fileno(Upcalls.argument(args, 0));
+            long file = Upcalls.argument(args, 0);
+            int fd = fileno(file);
             long handle = Types.HANDLES.make(
                     self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
-            int result = loop.watch(fd, direction, Refs.share(handle));
+            int result = loop.watch(
+                    fd, direction, Refs.share(handle), Refs.type(file) == Layout.LONG_TYPE ? 0 : file);
             if (result < 0) {
                 Refs.decref(handle);
                 return Errors.raiseOsError(-result);
@@ -490,9 +492,23 @@ final class LoopMethods {
             if (loop == null) {
                 return Upcalls.bool(false);
             }
-            return Upcalls.bool(loop.unwatch(fileno(file), direction));
+            return Upcalls.bool(loop.unwatch(filenoOf(file, loop), direction));
         } catch (Throwable t) {
             return Errors.raise(t);
+        }
+    }
+
+    /** As {@link #fileno}; for a file that was closed while it was watched, what it had then. */
+    private static int filenoOf(long file, PyLoop loop) {
+        try {
+            return fileno(file);
+        } catch (PyErrAlreadySet error) {
+            int fd = loop.watchedAs(file);
+            if (fd < 0) {
+                throw error;
+            }
+            Refs.decref(Errors.take());
+            return fd;
         }
     }
 

@@ -384,8 +384,12 @@ final class PyLoop implements LoopHost {
         return fd >= 0 && fd < watchers.length ? watchers[fd] : null;
     }
 
-    /** Sets the handle for one direction of {@code fd}; takes the reference. Returns 0, or {@code -errno}. */
-    int watch(int fd, int direction, long handle) {
+    /**
+     * Sets the handle for one direction of {@code fd}; takes the reference. Returns 0, or {@code -errno}.
+     *
+     * @param file the object whose descriptor it is, borrowed, or 0 if the caller knows the number only
+     */
+    int watch(int fd, int direction, long handle, long file) {
         FdWatcher watcher = watcherOf(fd);
         int result = watcher.addLevel(direction);
         if (result < 0) {
@@ -393,9 +397,26 @@ final class PyLoop implements LoopHost {
             return result;
         }
         long future = dropWait(watcher, direction);
-        cancel(watcher.exchange(direction, handle));
+        long replaced = watcher.exchange(direction, handle);
+        if (file != 0) {
+            watcher.keepFile(file);
+        }
+        cancel(replaced);
         Refs.xdecref(future);
         return 0;
+    }
+
+    /**
+     * The descriptor under which {@code file} is watched, or -1: a file that was closed meanwhile has no descriptor to
+     * ask for, and asyncio's selector finds it by its identity then.
+     */
+    int watchedAs(long file) {
+        for (FdWatcher watcher : watchers) {
+            if (watcher != null && watcher.file() == file) {
+                return watcher.fd();
+            }
+        }
+        return -1;
     }
 
     /** The watcher of {@code fd}, which may be a new one. */
@@ -422,6 +443,9 @@ final class PyLoop implements LoopHost {
         }
         cancel(handle);
         Refs.xdecref(future);
+        if (watcher.handle(Pollable.READ) == 0 && watcher.handle(Pollable.WRITE) == 0) {
+            watcher.keepFile(0);
+        }
         return handle != 0 || future != 0;
     }
 
@@ -602,6 +626,9 @@ final class PyLoop implements LoopHost {
                 }
                 if (result == 0) {
                     result = visit(visit, watcher.future(Pollable.WRITE), argument);
+                }
+                if (result == 0) {
+                    result = visit(visit, watcher.file(), argument);
                 }
                 if (result != 0) {
                     return result;
