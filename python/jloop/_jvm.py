@@ -32,6 +32,7 @@ __all__ = [
     "is_started",
     "keep_descriptors_private",
     "leave_room_for_java",
+    "leave_type_slots",
     "libjvm_symbol",
     "make_writable",
     "options",
@@ -41,10 +42,10 @@ __all__ = [
     "read_string",
     "remember_type_slots",
     "restore_signal_handlers",
-    "restore_type_slots",
     "stack_counts",
     "start",
     "started_jvm",
+    "take_type_slots_again",
     "write_byte",
     "write_long",
 ]
@@ -142,20 +143,39 @@ def libjvm_symbol(name: str) -> int:
 # ---- the type slots that Java takes over
 
 _TYPE_SLOTS = (48, 184)  # tp_dealloc and tp_traverse of PyTypeObject; Java checks its layout at start
-_type_slots: dict[int, int] = {}
+_type_slots: dict[int, int] = {}  # as they were before, by address
+_javas_type_slots: dict[int, int] = {}
+_forks_under_way = 0
 
 
 def remember_type_slots(cls: type) -> None:
-    """Note the slots of a class that Java is about to take over, so that a forked child can put them back."""
+    """Note the slots of a class that Java is about to take over, so that they can be put back for a fork."""
     for offset in _TYPE_SLOTS:
         address = id(cls) + offset
         _type_slots[address] = read_long(address)
 
 
-def restore_type_slots() -> None:
-    """Put the remembered slots back: destructors and the collector no longer enter Java."""
-    for address, value in _type_slots.items():
-        write_long(address, value)
+def leave_type_slots() -> None:
+    """Put the remembered slots back, before a fork: destructors and the collector's visits no longer enter Java.
+
+    Before it, since the collector may run in the child at once. Meanwhile handles are not recycled, and what Java
+    holds counts as held by somebody unknown.
+    """
+    global _forks_under_way
+    if not _forks_under_way:
+        _javas_type_slots.update((address, read_long(address)) for address in _type_slots)
+        for address, value in _type_slots.items():
+            write_long(address, value)
+    _forks_under_way += 1
+
+
+def take_type_slots_again() -> None:
+    """Let them enter Java again, in the parent, after the fork."""
+    global _forks_under_way
+    _forks_under_way -= 1
+    if not _forks_under_way:
+        for address, value in _javas_type_slots.items():
+            write_long(address, value)
 
 
 def is_started() -> bool:

@@ -80,7 +80,6 @@ def _leave_java(namespace: dict[str, Any]) -> None:
                 delattr(cls, name)
             else:
                 setattr(cls, name, _method_after_fork(name))
-    _jvm.restore_type_slots()
     namespace["loop"]._leave_wakeup_fd()
 
 
@@ -233,6 +232,7 @@ def load_datagrams() -> None:
 
 def _prepare_fork() -> None:
     """Make ready for a child that has to leave the running loop: load what it needs for that, and no thread works."""
+    _jvm.leave_type_slots()
     if _runs_here():
         _Hooks().prepare_fork()
         _hotspot.rest()
@@ -242,6 +242,7 @@ def _end_fork() -> None:
     """In the parent."""
     if _runs_here():
         _hotspot.go_on()
+    _jvm.take_type_slots_again()
 
 
 def _runs_here() -> bool:

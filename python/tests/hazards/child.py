@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 SUPPORT = Path(__file__).with_name("support")
@@ -74,6 +75,11 @@ class Child:
     def close(self) -> None:
         for running in self.started:
             running.kill()
+            running.process.wait()
+            for stream in (running.process.stdin, running.process.stdout, running.process.stderr):
+                if stream is not None:
+                    with suppress(BrokenPipeError):  # nobody is left to read what was not flushed
+                        stream.close()
 
 
 class Running:

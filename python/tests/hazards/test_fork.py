@@ -331,6 +331,41 @@ def test_many_children_leave_the_running_loop(jloop_child: Child, leave: str) ->
     )
 
 
+def test_no_destructor_and_no_collection_enters_java_in_a_child(jloop_child: Child) -> None:
+    """Hooks of others run first there. Entering Java from a thread that it does not know hung one time in forty."""
+    jloop_child.run(
+        with_fork("""
+    def first():
+        collect()
+        things.clear()
+        from jloop import _jvm
+        assert _jvm._type_slots
+        for address, value in _jvm._type_slots.items():
+            assert _jvm.read_long(address) == value
+
+    def failed(*_):
+        os._exit(9)
+
+    os.register_at_fork(after_in_child=first)
+    sys.unraisablehook = failed
+    loop = new_event_loop()
+    things = [loop.call_later(60, list, []) for _ in range(100)]
+    from jloop import _jvm
+    javas = [_jvm.read_long(address) for address in _jvm._type_slots]
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.extend(forked(int) for _ in range(20)))
+    thread.start()
+    while thread.is_alive():
+        load(loop)
+    say(set(statuses))
+    assert javas == [_jvm.read_long(address) for address in _jvm._type_slots]
+    things.clear()
+    loop.close()
+    """),
+        out="{0}\n",
+    )
+
+
 def test_what_a_callback_wrote_before_it_forked_is_sent_once(jloop_child: Child) -> None:
     jloop_child.run(
         with_fork("""
