@@ -126,6 +126,17 @@ def test_a_slow_callback_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFi
     assert " took 0.0" in message
 
 
+def test_a_slow_callback_goes_to_the_logger_that_asyncios_loops_have(
+    debug_loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # CPython's own tests put another one in its place
+    monkeypatch.setattr(asyncio.base_events, "logger", logging.getLogger("of.the.test"))
+    debug_loop.slow_callback_duration = 0
+    debug_loop.call_soon(debug_loop.stop)
+    debug_loop.run_forever()
+    assert any(record.name == "of.the.test" and "Executing" in record.message for record in caplog.records)
+
+
 def test_a_slow_step_of_a_task_is_logged_with_the_task(debug_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     async def slow_coroutine() -> None:
         time.sleep(0.01)

@@ -444,3 +444,13 @@ async def test_terminals_are_watched(loop: Loop) -> None:
     loop.remove_reader(controller)
     os.close(controller)
     os.close(terminal)
+
+
+async def test_the_selector_tells_what_is_polled_by_socket_as_by_descriptor(loop: Loop, pair: Sockets) -> None:
+    left, right = pair
+    loop.add_reader(left, print)
+    assert loop._selector.get_key(left).events == loop._selector.get_key(left.fileno()).events == 1
+    loop.remove_reader(left)
+    for file in (left, left.fileno(), right):
+        with pytest.raises(KeyError):
+            loop._selector.get_key(file)
