@@ -23,7 +23,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--verify-list",
         action="store_true",
-        help="run what is left out because asyncio's own loop fails it, on that loop: what passes does not belong there",
+        help="run on asyncio what is left out because asyncio fails it: what passes does not belong there",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="tell what is left out, and tracebacks")
     parser.add_argument("--cache", type=Path, default=Path(".cache/conformance"), help=argparse.SUPPRESS)

@@ -30,7 +30,7 @@ def list_tests(suite_name: str, debug: bool) -> dict[str, Any]:
     out = left_out.LeftOut(left_out.PATH.read_text(), sys.version_info[:3], debug)
     try:
         suite = suites.make(suite_name)
-    except suites.NoTests as error:
+    except suites.MissingTestsError as error:
         return {"missing": str(error)}
     modules: dict[str, list[str]] = {}
     errors = {}

@@ -63,4 +63,4 @@ def _holds(word: str, version: tuple[int, ...], debug: bool) -> bool:
     match = re.fullmatch(r"py(<|>=)([0-9.]+)", word)
     if not match:
         raise ValueError(f"{PATH.name}: not a condition: {word}")
-    return _COMPARISONS[match[1]](version, tuple(int(part) for part in match[2].split(".")))
+    return bool(_COMPARISONS[match[1]](version, tuple(int(part) for part in match[2].split("."))))

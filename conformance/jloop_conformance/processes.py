@@ -146,7 +146,7 @@ def _listen(receiver: int, process: "subprocess.Popen[bytes]", timeout: float) -
         os.close(ended)
 
 
-def _parse(received: bytes) -> list[dict[str, Any]]:
+def _parse(received: bytearray) -> list[dict[str, Any]]:
     return [json.loads(line) for line in received.splitlines(keepends=True) if line.endswith(b"\n")]
 
 

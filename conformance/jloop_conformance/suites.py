@@ -17,10 +17,19 @@ _ELSEWHERE = {
 }
 
 # These take longest: they run first, one class at a time, so that the jobs end together.
-SPLIT = ["test_ssl", "test_tcp", "test_process", "test_events", "test_sslproto", "test_tasks", "test_unix", "test_subprocess"]
+SPLIT = [
+    "test_ssl",
+    "test_tcp",
+    "test_process",
+    "test_events",
+    "test_sslproto",
+    "test_tasks",
+    "test_unix",
+    "test_subprocess",
+]
 
 
-class NoTests(Exception):
+class MissingTestsError(Exception):
     """A suite cannot run here; the message says why."""
 
 
@@ -61,7 +70,7 @@ class CpythonSuite(Suite):
         try:
             self._package = importlib.import_module("test.test_asyncio")
         except ImportError as error:
-            raise NoTests(
+            raise MissingTestsError(
                 f"{sys.executable} comes without CPython's own tests ({error}); distributions ship them as a package "
                 "of their own, such as libpython3-testsuite"
             ) from None

@@ -64,4 +64,4 @@ def take_over() -> None:
     standard_policy()._loop_factory = staticmethod(new_event_loop)
     asyncio.SelectorEventLoop = EventLoop  # type: ignore[misc, assignment]
     if sys.version_info >= (3, 13):
-        asyncio.EventLoop = EventLoop  # type: ignore[misc, assignment]
+        asyncio.EventLoop = EventLoop  # type: ignore[misc]
