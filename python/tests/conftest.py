@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import signal
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -42,6 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control starts what it puts in the background with SIGINT ignored, and that is inherited:
+    # no test of Ctrl-C could then pass
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "jloop_only: what jloop promises and asyncio does not; no run on the control")
 
 
