@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 import os
-import sys
 import warnings
 from typing import Any
 
@@ -62,6 +61,6 @@ def take_over() -> None:
         return
     importlib.import_module(NAME)  # it may look for asyncio's own classes: these, still
     standard_policy()._loop_factory = staticmethod(new_event_loop)
-    asyncio.SelectorEventLoop = EventLoop  # type: ignore[misc, assignment]
-    if sys.version_info >= (3, 13):
-        asyncio.EventLoop = EventLoop  # type: ignore[misc]
+    for name in ("SelectorEventLoop", "EventLoop"):  # the latter came with 3.13
+        if hasattr(asyncio, name):
+            setattr(asyncio, name, EventLoop)

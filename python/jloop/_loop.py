@@ -252,7 +252,8 @@ def call_soon_threadsafe_debug(loop: Loop, context: Any, callback: Callable[...,
     loop._check_callback(callback, "call_soon_threadsafe")
     handle = _AsyncioThreadSafeHandle(callback, args, loop, context)
     if handle._source_traceback:
-        del handle._source_traceback[-1]
+        # this function, and the handle's own __init__ where it has one
+        del handle._source_traceback[-1 if _AsyncioThreadSafeHandle is events.Handle else -2 :]
     loop._add_callback(handle)
     loop._write_to_self()
     return handle

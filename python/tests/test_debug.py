@@ -112,6 +112,14 @@ def test_what_cannot_be_called_is_refused_at_once(debug_loop: Loop, method: str)
         getattr(debug_loop, method)(*lead, "not callable")
 
 
+@pytest.mark.parametrize("method", ["call_soon", "call_soon_threadsafe", "call_later", "call_at"])
+def test_a_handles_source_traceback_ends_where_it_was_scheduled(debug_loop: Loop, method: str) -> None:
+    # one frame more has to go where the handle's class has an __init__ of its own (call_soon_threadsafe, 3.14)
+    lead = {"call_later": (1,), "call_at": (1,)}.get(method, ())
+    handle: Any = getattr(debug_loop, method)(*lead, print)
+    assert handle._source_traceback[-1].name == "test_a_handles_source_traceback_ends_where_it_was_scheduled"
+
+
 def test_a_slow_callback_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     debug_loop.slow_callback_duration = 0.005
     debug_loop.call_soon(time.sleep, 0.01)
