@@ -3,8 +3,7 @@
 import asyncio
 import inspect
 import threading
-from asyncio import events, format_helpers
-from asyncio.log import logger
+from asyncio import base_events, events, format_helpers
 from typing import Any
 
 # Java asks whether the callback runs before the wait begins: seconds after which it is asked again.
@@ -81,7 +80,7 @@ def run_debug(loop: Any, handle: Any) -> None:
         handle._run()
         duration = loop.time() - start
         if duration >= loop.slow_callback_duration:
-            logger.warning("Executing %s took %.3f seconds", _format_handle(handle), duration)
+            base_events.logger.warning("Executing %s took %.3f seconds", _format_handle(handle), duration)
     finally:
         loop._current_handle = None
         handle = None  # a traceback keeps this frame, and must not keep the handle

@@ -36,19 +36,20 @@ class _PollerView(Mapping[int, Any]):
     def get_map(self) -> Mapping[int, Any]:
         return self
 
-    def get_key(self, fd: int) -> Any:
-        """The selector key of `fd`; KeyError if it is not polled."""
-        return self[fd]
+    def get_key(self, file: Any) -> Any:
+        """The selector key of a descriptor, or of what has one; KeyError if it is not polled."""
+        return self[file]
 
-    def __getitem__(self, fd: int) -> Any:
+    def __getitem__(self, file: Any) -> Any:
+        fd = file if isinstance(file, int) else file.fileno()
         mask = 0
         if self._loop._is_polling(fd, False):
             mask |= selectors.EVENT_READ
         if self._loop._is_polling(fd, True):
             mask |= selectors.EVENT_WRITE
         if not mask:
-            raise KeyError(f"{fd!r} is not registered")
-        return selectors.SelectorKey(fd, fd, mask, None)
+            raise KeyError(f"{file!r} is not registered")
+        return selectors.SelectorKey(file, fd, mask, None)
 
     def __iter__(self) -> Iterator[int]:
         return iter(())
@@ -272,7 +273,8 @@ def call_soon_threadsafe_debug(loop: Loop, context: Any, callback: Callable[...,
     loop._check_callback(callback, "call_soon_threadsafe")
     handle = _AsyncioThreadSafeHandle(callback, args, loop, context)
     if handle._source_traceback:
-        del handle._source_traceback[-1]
+        # this function, and the handle's own __init__ where it has one
+        del handle._source_traceback[-1 if _AsyncioThreadSafeHandle is events.Handle else -2 :]
     loop._add_callback(handle)
     loop._write_to_self()
     return handle

@@ -4,12 +4,11 @@ import os
 import socket
 import sys
 import warnings
-from asyncio import base_events, constants, futures, protocols, transports, trsock
+from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
 from typing import Any
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
-_WRITABLE = "bytes, bytearray, or memoryview" if sys.version_info >= (3, 13) else "bytes-like"
 
 
 class SocketTransport(transports._FlowControlMixin, transports.Transport):
@@ -317,7 +316,8 @@ def _check_writable(transport: SocketTransport, method: str) -> bool:
 def write_slow(transport: SocketTransport, data: Any) -> None:
     """`SocketTransport.write` where Java does not simply queue: bad data, after `write_eof`, after the end."""
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"data argument must be a {_WRITABLE} object, not {type(data).__name__!r}")
+        # it looks at the data before anything else; its words differ from one patch release to another
+        selector_events._SelectorSocketTransport.write(transport, data)
     _check_writable(transport, "write")
     if data:
         _count_lost_write(transport)

@@ -112,6 +112,14 @@ def test_what_cannot_be_called_is_refused_at_once(debug_loop: Loop, method: str)
         getattr(debug_loop, method)(*lead, "not callable")
 
 
+@pytest.mark.parametrize("method", ["call_soon", "call_soon_threadsafe", "call_later", "call_at"])
+def test_a_handles_source_traceback_ends_where_it_was_scheduled(debug_loop: Loop, method: str) -> None:
+    # one frame more has to go where the handle's class has an __init__ of its own (call_soon_threadsafe, 3.14)
+    lead = {"call_later": (1,), "call_at": (1,)}.get(method, ())
+    handle: Any = getattr(debug_loop, method)(*lead, print)
+    assert handle._source_traceback[-1].name == "test_a_handles_source_traceback_ends_where_it_was_scheduled"
+
+
 def test_a_slow_callback_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     debug_loop.slow_callback_duration = 0.005
     debug_loop.call_soon(time.sleep, 0.01)
@@ -124,6 +132,17 @@ def test_a_slow_callback_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFi
     assert "sleep" in message
     assert message.endswith(" seconds")
     assert " took 0.0" in message
+
+
+def test_a_slow_callback_goes_to_the_logger_that_asyncios_loops_have(
+    debug_loop: Loop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # CPython's own tests put another one in its place
+    monkeypatch.setattr(asyncio.base_events, "logger", logging.getLogger("of.the.test"))
+    debug_loop.slow_callback_duration = 0
+    debug_loop.call_soon(debug_loop.stop)
+    debug_loop.run_forever()
+    assert any(record.name == "of.the.test" and "Executing" in record.message for record in caplog.records)
 
 
 def test_a_slow_step_of_a_task_is_logged_with_the_task(debug_loop: Loop, caplog: pytest.LogCaptureFixture) -> None:

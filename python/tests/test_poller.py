@@ -471,3 +471,24 @@ async def test_terminals_are_watched(loop: Loop) -> None:
     loop.remove_reader(controller)
     os.close(controller)
     os.close(terminal)
+
+
+async def test_the_selector_tells_what_is_polled_by_socket_as_by_descriptor(loop: Loop, pair: Sockets) -> None:
+    left, right = pair
+    loop.add_reader(left, print)
+    assert loop._selector.get_key(left).events == loop._selector.get_key(left.fileno()).events == 1
+    loop.remove_reader(left)
+    for file in (left, left.fileno(), right):
+        with pytest.raises(KeyError):
+            loop._selector.get_key(file)
+
+
+async def test_the_selector_forgets_a_socket_when_the_wait_for_it_is_over(loop: Loop, pair: Sockets) -> None:
+    left, right = pair
+    waiting = asyncio.ensure_future(loop.sock_recv(left, 10))
+    await asyncio.sleep(0)
+    assert loop._selector.get_key(left).events == 1
+    right.send(b"data")
+    assert await waiting == b"data"
+    with pytest.raises(KeyError):
+        loop._selector.get_key(left)

@@ -100,8 +100,11 @@ class TestWrite:
     @pytest.mark.parametrize("bad", ["text", None, 1, [b"x"], Opaque()], ids=repr)
     async def test_what_is_not_bytes_is_a_type_error(self, loop: Loop, kind: str, bad: Any) -> None:
         async with connected(kind) as (server, client):
-            with pytest.raises(TypeError, match="data argument must be"):
+            with pytest.raises(TypeError, match="data argument must be") as ours:
                 client.transport.write(bad)
+            with pytest.raises(TypeError) as standard:
+                asyncio.selector_events._SelectorSocketTransport.write(client.transport, bad)
+            assert str(ours.value) == str(standard.value)
             client.transport.write(b"still works")
             assert await server.read(11) == b"still works"
 

@@ -94,6 +94,26 @@ list_pythons() {
     done | { read -r first && echo "$first"; sort -V; }
 }
 
+# "3.13 /path" a line, of those that the arguments name: versions, paths, `all`, `default` (python3), `oldest`, `newest`.
+choose_pythons() {
+    local word line found chosen=''
+    found=$(list_pythons)
+    [ -n "$found" ] || die "no CPython 3.10 to 3.14 with venv found"
+    for word in "$@"; do
+        case "$word" in
+            all) line=$found ;;
+            default) line=$(head -n 1 <<< "$found") ;;
+            oldest) line=$(sort -V <<< "$found" | head -n 1) ;;
+            newest) line=$(sort -V <<< "$found" | tail -n 1) ;;
+            */*) line=$(describe_python "$word") ;;
+            *) line=$(grep "^$word " <<< "$found" || true) ;;
+        esac
+        [ -n "$line" ] || die "no CPython $word here that can make an environment; found: $(cut -d ' ' -f 1 <<< "$found" | xargs)"
+        chosen+=$line$'\n'
+    done
+    awk 'NF && !seen[$0]++' <<< "$chosen"
+}
+
 # Makes the environment $1 with the interpreter $2 and what the requirements file $3 pins, unless it is there already.
 ensure_environment() {
     local folder=$1 python=$2 requirements=$3 want

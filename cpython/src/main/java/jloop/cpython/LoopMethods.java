@@ -512,7 +512,7 @@ final class LoopMethods {
         }
     }
 
-    /** {@code _is_polling(fd, write)}: whether the poller watches a descriptor, for {@code repr}. */
+    /** {@code _is_polling(fd, write)}: whether a descriptor is polled, as asyncio's selector would tell. */
     static long isPolling(long self, long args, long nargs, long unused) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);

@@ -533,11 +533,11 @@ final class PyLoop implements LoopHost {
         }
     }
 
-    /** Whether {@code fd} is watched for {@code direction} by a watcher or a transport, for {@code repr}. */
+    /** Whether somebody is to be told that {@code fd} is ready for {@code direction}, or a transport watches it. */
     boolean isPolling(int fd, int direction) {
         FdWatcher watcher = watcher(fd);
         Transport transport = transport(fd);
-        return watcher != null && (watcher.interest() & direction) != 0
+        return watcher != null && watcher.isUsed(direction)
                 || transport != null && (transport.interest() & direction) != 0;
     }
 

@@ -71,7 +71,12 @@ public abstract class DescriptorWatch extends Pollable {
 
     /** Whether anybody is to be told. */
     public final boolean isUsed() {
-        return (levels | waits) != 0;
+        return isUsed(READ | WRITE);
+    }
+
+    /** Whether anybody is to be told of {@code direction}; unlike {@link #interest}, which outlasts a wait. */
+    public final boolean isUsed(int direction) {
+        return ((levels | waits) & direction) != 0;
     }
 
     /** The number is another descriptor's now: what is asked for is registered anew with the next change. */

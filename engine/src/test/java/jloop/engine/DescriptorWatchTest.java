@@ -56,6 +56,7 @@ class DescriptorWatchTest {
 
         assertThat(watch.isKept()).isTrue();
         assertThat(watch.isUsed()).isFalse();
+        assertThat(watch.isUsed(Pollable.READ)).isFalse();
     }
 
     @Test
