@@ -450,8 +450,7 @@ final class LoopMethods {
             int fd = fileno(file);
             long handle = Types.HANDLES.make(
                     self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
-            int result = loop.watch(
-                    fd, direction, Refs.share(handle), Refs.type(file) == Layout.LONG_TYPE ? 0 : file);
+            int result = loop.watch(fd, direction, Refs.share(handle), Refs.type(file) == Layout.LONG_TYPE ? 0 : file);
             if (result < 0) {
                 Refs.decref(handle);
                 return Errors.raiseOsError(-result);
