@@ -13,14 +13,11 @@ import signal
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-from known_failures import KNOWN_FAILURES, NOT_RUN, RACES
 from support import LOOP_NAMES, Loop, LoopErrors, LoopFactory, factory_of, open_descriptors, settle
 
-FOLDER = Path(__file__).parent
 DEADLINE = 30.0  # seconds an `async def` test may take before it is cancelled where it waits
 
 call_failed = pytest.StashKey[bool]()
@@ -33,15 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=LOOP_NAMES,
         help="run the behaviour tests on this loop only (default: on each)",
     )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is known not to hold yet; each is a promise still to be kept, with what stands in its way."""
-    for item in items:
-        name = f"{item.path.relative_to(FOLDER)}::{item.nodeid.partition('::')[2]}"
-        for known, strict in ((KNOWN_FAILURES, True), (RACES, False)):
-            if name in known:
-                item.add_marker(pytest.mark.xfail(reason=known[name], strict=strict, run=name not in NOT_RUN))
 
 
 def pytest_configure(config: pytest.Config) -> None:
