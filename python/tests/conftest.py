@@ -33,11 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell without job control ignores SIGINT for what it puts in the background, nohup ignores SIGHUP, and both
-    # are inherited: no test of Ctrl-C or of a hangup could then pass
-    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    # A shell without job control ignores SIGINT and SIGQUIT for what it puts in the background, nohup ignores SIGHUP,
+    # and that is inherited: no test of such a signal could then pass
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     config.addinivalue_line("markers", "jloop_only: what jloop promises and asyncio does not; no run on the control")
 
 
