@@ -229,6 +229,7 @@ def basic_options() -> list[str]:
     return [
         f"-Djava.class.path={CLASS_PATH}",
         "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",  # without a warning: UnsafeMemory
         "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
         "-XX:+UseSerialGC",
         "-Xms8m",

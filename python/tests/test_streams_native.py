@@ -7,6 +7,7 @@ import gc
 import random
 import resource
 import socket
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -306,3 +307,25 @@ async def test_connections_come_and_go_without_a_leak(loop: Loop) -> None:
         gc.collect()
         assert not readers
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # KiB
+
+
+async def test_what_callbacks_write_leaves_with_the_iteration(loop: Loop) -> None:
+    """One wake-up of the peer for all; a write waits for other callbacks a millisecond at most, unless one takes longer."""
+    async with stream() as (_, writer, far):
+        far.setblocking(False)
+        seen: list[bytes | None] = []
+
+        def receive() -> None:
+            try:
+                seen.append(far.recv(100))
+            except BlockingIOError:
+                seen.append(None)
+
+        for callback in (lambda: writer.write(b"one "), lambda: writer.write(b"two"), receive):
+            loop.call_soon(callback)
+        await iterations(2)
+        receive()
+        for callback in (lambda: writer.write(b"three"), lambda: time.sleep(0.002), receive):
+            loop.call_soon(callback)
+        await iterations(2)
+        assert seen == [None, b"one two", b"three"]

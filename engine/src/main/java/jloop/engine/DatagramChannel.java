@@ -159,8 +159,8 @@ public abstract class DatagramChannel extends Channel {
 
     /**
      * Sends a datagram of {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is
-     * called with {@code owner}. The first one that a callback sends leaves at once, and the peer can begin with it; more
-     * of them leave together when the callback has returned, or before where a call's worth is queued or the queue is
+     * called with {@code owner}. The first one of an iteration leaves at once, and the peer can begin with it; more
+     * of them leave together at its end, or before where a call's worth is queued or the queue is
      * above the high-water mark.
      *
      * @param owner not 0

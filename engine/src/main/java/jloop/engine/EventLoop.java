@@ -9,8 +9,9 @@ import jloop.engine.linux.Errno;
  * <p>An <em>iteration</em> ({@link #runOnce}) polls, queues events and due timers behind what was ready before, and runs
  * exactly what is then in the queue; what these add waits for the next. That is asyncio's order.
  *
- * <p>What callbacks write is sent when the callback has returned ({@link #written}), so that several writes to one
- * channel leave in one system call.
+ * <p>What callbacks write is sent at the end of the iteration ({@link #written}), or a millisecond later: several writes
+ * to one channel leave in one system call, and a peer of many channels is woken once for all, which costs more than the
+ * sending.
  *
  * <p>Loop thread only, or with the host's lock held, except {@link #wake}.
  */
@@ -30,6 +31,8 @@ public final class EventLoop implements AutoCloseable {
     private static final long POLL_INTERVAL = 50_000;
     /** Reading the clock costs 20 ns: where the last iterations took less than {@link #SHORT_ITERATIONS}, this many go without. */
     private static final int UNCLOCKED_ITERATIONS = 3;
+    /** Nanoseconds after which what was written waits for no further callback of its iteration. */
+    private static final long SEND_WITHIN = 1_000_000;
     /** Nanoseconds. */
     private static final long SHORT_ITERATIONS = 8_000;
 
@@ -48,6 +51,8 @@ public final class EventLoop implements AutoCloseable {
     private Channel[] written = new Channel[16];
 
     private int writtenCount;
+    /** {@link System#nanoTime} of the first write that waits. */
+    private long firstWritten;
     /** Timers are due by {@link LoopHost#now}. */
     private boolean hostClock;
 
@@ -158,10 +163,11 @@ public final class EventLoop implements AutoCloseable {
             if (Fork.isChild() || left()) {
                 return false;
             }
-            if (writtenCount != 0) {
+            if (writtenCount != 0 && System.nanoTime() - firstWritten > SEND_WITHIN) {
                 sendWritten();
             }
         }
+        sendWritten();
         return true;
     }
 
@@ -348,11 +354,17 @@ public final class EventLoop implements AutoCloseable {
         if (writtenCount == written.length) {
             written = java.util.Arrays.copyOf(written, writtenCount * 2);
         }
+        if (writtenCount == 0) {
+            firstWritten = System.nanoTime();
+        }
         channel.queued = true;
         written[writtenCount++] = channel;
     }
 
     private void sendWritten() {
+        if (writtenCount == 0) {
+            return;
+        }
         touched = true;
         for (int i = 0; i < writtenCount; i++) {
             Channel channel = written[i];

@@ -6,9 +6,11 @@ import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -67,18 +69,45 @@ class StreamChannelTest {
     }
 
     @Test
-    void shouldSendWhatOneCallbackWroteWhenItHasReturned() {
+    void shouldSendWhatAnIterationWroteAtItsEnd() {
         host.soon(() -> {
-            write(channel, "one ".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 1);
-            write(channel, "two".getBytes(java.nio.charset.StandardCharsets.US_ASCII), 2);
+            write(channel, ascii("one "), 1);
+            write(channel, ascii("two "), 2);
+        });
+        host.soon(() -> write(channel, ascii("three"), 3));
+        host.soon(() -> {
             assertThat(pair.receive(100)).isEmpty();
             host.loop.stop();
         });
 
         host.loop.run();
 
-        assertThat(pair.receive(100)).asString().isEqualTo("one two");
-        assertThat(channel.released).containsExactly(1L, 2L);
+        assertThat(pair.receive(100)).asString().isEqualTo("one two three");
+        assertThat(channel.released).containsExactly(1L, 2L, 3L);
+    }
+
+    @Test
+    void shouldSendBeforeTheEndOfALongIteration() {
+        host.soon(() -> write(channel, ascii("one"), 1));
+        host.soon(() -> LockSupport.parkNanos(2_000_000));
+        host.soon(() -> {
+            assertThat(pair.receive(100)).asString().isEqualTo("one");
+            host.loop.stop();
+        });
+
+        host.loop.run();
+
+        assertThat(channel.released).containsExactly(1L);
+    }
+
+    @Test
+    void shouldSendWhatWasWrittenBeforeItIsLeft() {
+        host.soon(() -> write(channel, ascii("one"), 1));
+        host.soon(host.loop::leave);
+
+        assertThat(host.loop.run()).isFalse();
+
+        assertThat(pair.receive(100)).asString().isEqualTo("one");
     }
 
     @Test
@@ -130,6 +159,10 @@ class StreamChannelTest {
 
         assertThat(channel.events).containsExactly("write failed 32"); // EPIPE
         assertThat(channel.released).containsExactly(1L);
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
     }
 
     private void write(StreamChannel target, byte[] bytes, long owner) {

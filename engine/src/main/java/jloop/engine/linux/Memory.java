@@ -1,10 +1,5 @@
 package jloop.engine.linux;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -14,46 +9,45 @@ import java.lang.foreign.MemorySegment;
  * <p>Any thread.
  */
 public final class Memory {
-    /** All of the address space; constant, so that the compiler drops its bounds checks. */
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final RawMemory RAW = RawMemory.best();
 
     private Memory() {}
 
     public static long getLong(long address) {
-        return ALL.get(JAVA_LONG_UNALIGNED, address);
+        return RAW.getLong(address);
     }
 
     public static void putLong(long address, long value) {
-        ALL.set(JAVA_LONG_UNALIGNED, address, value);
+        RAW.putLong(address, value);
     }
 
     public static int getInt(long address) {
-        return ALL.get(JAVA_INT_UNALIGNED, address);
+        return RAW.getInt(address);
     }
 
     public static void putInt(long address, int value) {
-        ALL.set(JAVA_INT_UNALIGNED, address, value);
+        RAW.putInt(address, value);
     }
 
     public static double getDouble(long address) {
-        return ALL.get(JAVA_DOUBLE_UNALIGNED, address);
+        return RAW.getDouble(address);
     }
 
     public static void putDouble(long address, double value) {
-        ALL.set(JAVA_DOUBLE_UNALIGNED, address, value);
+        RAW.putDouble(address, value);
     }
 
     public static byte getByte(long address) {
-        return ALL.get(JAVA_BYTE, address);
+        return RAW.getByte(address);
     }
 
     public static void putByte(long address, byte value) {
-        ALL.set(JAVA_BYTE, address, value);
+        RAW.putByte(address, value);
     }
 
     /** Copies {@code bytes} bytes; the two ranges do not overlap. */
     public static void copy(long from, long to, long bytes) {
-        MemorySegment.copy(ALL, from, ALL, to, bytes);
+        RAW.copy(from, to, bytes);
     }
 
     /** Zeroed memory of {@code bytes} bytes that lives as long as the process. */
@@ -68,6 +62,6 @@ public final class Memory {
 
     /** The NUL-terminated UTF-8 string at {@code address}. */
     public static String string(long address) {
-        return ALL.getString(address);
+        return MemorySegment.ofAddress(address).reinterpret(Long.MAX_VALUE).getString(0);
     }
 }
