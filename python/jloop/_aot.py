@@ -55,11 +55,20 @@ def make_in_background(jvm: JVM, others: list[str]) -> None:
 
 
 def builder_command(*arguments: str) -> list[str]:
-    """The command of a Python process that runs `jloop._aot_build` from this very package."""
-    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    source = (
-        f"import sys; sys.path.append({home!r}); from jloop import _aot_build; sys.exit(_aot_build.child(sys.argv[1:]))"
-    )
+    """The command of a Python process that runs `jloop._aot_build` from this very package.
+
+    By its file and not by name: the JVM does not notice a cache that was trained with the classes of another package
+    of that name, an installed one beside a checkout, and would run those.
+    """
+    package = os.path.dirname(os.path.abspath(__file__))
+    source = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("jloop", {os.path.join(package, "__init__.py")!r})
+sys.modules["jloop"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["jloop"])
+from jloop import _aot_build
+sys.exit(_aot_build.child(sys.argv[1:]))
+"""
     return [sys.executable, "-I", "-c", source, *arguments]
 
 

@@ -1,7 +1,8 @@
 """Makes the start-up cache: `python -m jloop cache`, and the processes behind it.
 
-The building process takes a lock, lets a first child run a training program whose JVM writes the cache as it ends,
-lets a second child prove that a loop starts with it, and only then puts it in place.
+The building process takes a lock and starts three children. The first runs a training program and tells what lambda
+forms that takes, the second runs it in a JVM that knows them (`_aot_home`) and writes the cache as it ends, and the
+third proves that a loop starts with it. Only then it is put in place.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import _aot, _jvm
+from . import _aot, _aot_home, _jvm
 
 _TIME_LIMIT = 120  # seconds for each child
 _KEPT = 6  # caches, of 10 to 15 MB each
@@ -45,7 +46,7 @@ def build(jvm: _jvm.JVM) -> str | None:
             return "another process is making it"
         with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as scratch:
             candidate = Path(scratch) / "cache.aot"
-            failure = _run_child(jvm, "train", candidate) or _run_child(jvm, "prove", candidate)
+            failure = _make(jvm, candidate)
             if failure is None:
                 candidate.chmod(0o600)
                 candidate.replace(path)
@@ -63,8 +64,28 @@ def clear() -> int:
     return freed
 
 
-def _run_child(jvm: _jvm.JVM, what: str, candidate: Path) -> str | None:
-    """Run a training or proving process to its end; returns what went wrong, or None."""
+def _make(jvm: _jvm.JVM, candidate: Path) -> str | None:
+    """Make a cache that has proved itself; returns why that failed, or None."""
+    try:
+        forms = _aot_home.lambda_forms(_run_child(jvm, "trace", candidate))
+        _run_child(_aot_home.make(jvm, forms, candidate.parent / "home"), "train", candidate)
+        _run_child(jvm, "prove", candidate)
+    except (_ChildError, OSError):  # a runtime of another making: it still has its own lambda forms
+        candidate.unlink(missing_ok=True)
+        try:
+            _run_child(jvm, "train", candidate)
+            _run_child(jvm, "prove", candidate)
+        except _ChildError as failure:
+            return str(failure)
+    return None
+
+
+class _ChildError(Exception):
+    """What went wrong in which child."""
+
+
+def _run_child(jvm: _jvm.JVM, what: str, candidate: Path) -> str:
+    """Run a process that traces, trains or proves to its end; returns what it printed. Raises _ChildError."""
     try:
         child = subprocess.run(
             _aot.builder_command(what, str(candidate)),
@@ -77,13 +98,13 @@ def _run_child(jvm: _jvm.JVM, what: str, candidate: Path) -> str | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{what}: {error}"
+        raise _ChildError(f"{what}: {error}") from error
+    output = child.stdout.decode(errors="replace").strip()
     if child.returncode != 0:
-        output = child.stdout.decode(errors="replace").strip()
-        return f"{what}: exit status {child.returncode}: {output[-2000:]}"
-    if not candidate.exists():
-        return f"{what}: no cache was written: {child.stdout.decode(errors='replace').strip()[-2000:]}"
-    return None
+        raise _ChildError(f"{what}: exit status {child.returncode}: {output[-2000:]}")
+    if what == "train" and not candidate.exists():
+        raise _ChildError(f"{what}: no cache was written: {output[-2000:]}")
+    return output
 
 
 def _remove_old(folder: Path) -> None:
@@ -97,11 +118,15 @@ def _remove_old(folder: Path) -> None:
 
 
 def child(arguments: list[str]) -> int:
-    """Build in the background (no arguments), `train FILE` or `prove FILE`; returns the exit status."""
+    """Build in the background (no arguments), `trace FILE`, `train FILE` or `prove FILE`; returns the exit status."""
     match arguments:
         case []:
             os.nice(19)
             return 0 if build(_jvm.find_jvm()) is None else 1
+        case ["trace", _]:
+            _aot.forced_options = _aot_home.TRACE_OPTIONS
+            _work()
+            return 0
         case ["train", file]:
             # the JVM writes the cache when it ends in order, which it does in no process of a user's
             _aot.forced_options = [f"-XX:AOTCacheOutput={file}"]

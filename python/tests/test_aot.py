@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jloop import _aot, _aot_build, _jvm
+from jloop import _aot, _aot_build, _aot_home, _jvm
 
 FIRST_CALLBACK = """\
 import jloop
@@ -117,6 +117,34 @@ def test_the_first_use_makes_it_in_the_background(folder: Path) -> None:
         time.sleep(0.1)
     after = run(**env)
     assert (after.stdout, after.stderr) == (f"{[str(caches[0])]}\n", "")
+
+
+def test_it_is_made_by_this_very_package_where_another_is_installed(tmp_path: Path) -> None:
+    other = tmp_path / "jloop"
+    other.mkdir()
+    (other / "__init__.py").write_text("")
+    (other / "_aot_build.py").write_text("def child(arguments): print('another')")
+    source = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{_aot.builder_command()[-1]}"
+    source = source.replace("sys.exit(_aot_build.child(sys.argv[1:]))", "print(_aot_build.__file__)")
+    assert run(source).stdout.strip() == _aot_build.__file__
+
+
+def test_the_lambda_forms_of_our_method_handles_are_in_it(ready_folder: Path) -> None:
+    """Each that is not is a class to make at every start."""
+    path = next(ready_folder.glob("*.aot"))
+    trace = "-Djava.lang.invoke.MethodHandle.TRACE_RESOLVE=true"
+    told = run(JLOOP_JVM_OPTIONS=f"-XX:AOTCache={path} {trace}").stdout
+    assert told.count("(success)") > 20
+    assert told.count("(fail)") == 0
+
+
+def test_a_runtime_that_cannot_be_copied_still_gets_a_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("told to fail")
+
+    monkeypatch.setattr(_aot_home, "make", fail)
+    assert _aot_build.build(_jvm.find_jvm()) is None
+    assert list(folder.glob("*.aot"))
 
 
 def test_use_makes_none(folder: Path) -> None:

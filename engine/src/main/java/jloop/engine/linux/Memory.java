@@ -2,6 +2,7 @@ package jloop.engine.linux;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 
 /**
  * Native memory by address, as the C side sees it: no bounds, no lifetime. Whoever calls this has checked both.
@@ -57,7 +58,22 @@ public final class Memory {
 
     /** {@code text} as a NUL-terminated UTF-8 string that lives as long as the process. */
     public static long cString(String text) {
-        return Arena.global().allocateFrom(text).address();
+        long address = allocateForever(cStringSize(text));
+        putCString(address, text);
+        return address;
+    }
+
+    /** The bytes that {@link #putCString} writes. */
+    static long cStringSize(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length + 1L;
+    }
+
+    /** Writes {@code text} as a NUL-terminated UTF-8 string; byte by byte, since a segment's way costs a class at start. */
+    static void putCString(long address, String text) {
+        for (byte value : text.getBytes(StandardCharsets.UTF_8)) {
+            putByte(address++, value);
+        }
+        putByte(address, (byte) 0);
     }
 
     /** The NUL-terminated UTF-8 string at {@code address}. */

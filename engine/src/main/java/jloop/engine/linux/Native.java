@@ -33,8 +33,10 @@ public final class Native {
     /** The address of the symbol {@code name} in this process, or 0 if there is none. */
     public static long find(String name) {
         try (Arena arena = Arena.ofConfined()) {
+            long text = arena.allocate(Memory.cStringSize(name)).address();
+            Memory.putCString(text, name);
             // RTLD_DEFAULT is 0: the main program and everything loaded with global scope
-            return (long) DLSYM.invokeExact(0L, arena.allocateFrom(name).address(), 0L, 0L, 0L, 0L);
+            return (long) DLSYM.invokeExact(0L, text, 0L, 0L, 0L, 0L);
         } catch (Throwable t) {
             throw new AssertionError("dlsym", t);
         }
