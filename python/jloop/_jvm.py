@@ -231,8 +231,7 @@ def basic_options() -> list[str]:
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",  # without a warning: UnsafeMemory
         "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
-        # What only starting runs is not worth compiling: on one core, compiling it takes a third of the time to the first
-        # callback.
+        # What only starting runs is not worth compiling: on one core that is a third of the time to the first callback.
         "-XX:CompileCommand=quiet",
         "-XX:CompileCommand=CompileThresholdScaling,jdk*::*,30.0",
         "-XX:CompileCommand=CompileThresholdScaling,java*::*,10.0",
