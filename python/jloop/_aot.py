@@ -18,7 +18,7 @@ import time
 from zlib import crc32
 
 from ._jars import JARS
-from ._java_homes import JVM
+from ._java_homes import JVM, OWN_RUNTIME
 
 MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
@@ -35,6 +35,9 @@ def options(jvm: JVM | None, others: list[str]) -> list[str]:
         return forced_options
     if jvm is None or _mode() == "0" or _has_own_archive(others):
         return []
+    shipped = shipped_path(jvm, others)
+    if jvm.source == OWN_RUNTIME and os.path.exists(shipped):
+        return [f"-XX:AOTCache={shipped}"]
     path = cache_path(jvm, others)
     return [f"-XX:AOTCache={path}"] if _is_ours(path) else []
 
@@ -80,12 +83,21 @@ def builder_environment(jvm: JVM) -> dict[str, str]:
 def cache_path(jvm: JVM, others: list[str]) -> str:
     """Where the cache for this runtime and these options is or would be; the jars count with their contents."""
     status = os.stat(jvm.libjvm)
-    key = crc32("\0".join((jvm.home, str(status.st_size), str(status.st_mtime_ns), *others)).encode(errors="replace"))
+    return os.path.join(folder(), _name(jvm, jvm.home, str(status.st_size), str(status.st_mtime_ns), *others))
+
+
+def shipped_path(jvm: JVM, others: list[str]) -> str:
+    """Where the package of a runtime has, or would have, the cache for these options, wherever it is installed."""
+    options = [option for option in others if not option.startswith("-Djava.class.path=")]
+    return os.path.join(os.path.dirname(jvm.home), _name(jvm, *options))
+
+
+def _name(jvm: JVM, *key: str) -> str:
     contents = 0
     for jar in JARS:
         with open(jar, "rb") as file:
             contents = crc32(file.read(), contents)
-    return os.path.join(folder(), f"{jvm.version}-{key:08x}-{contents:08x}.aot")
+    return f"{jvm.version}-{crc32(chr(0).join(key).encode(errors='replace')):08x}-{contents:08x}.aot"
 
 
 def folder() -> str:
@@ -102,6 +114,9 @@ def state(jvm: JVM, others: list[str]) -> str:
         return f"off ({MODE_VARIABLE}=0)"
     if _has_own_archive(others):
         return "off (the JVM options name an archive of their own)"
+    shipped = shipped_path(jvm, others)
+    if jvm.source == OWN_RUNTIME and os.path.exists(shipped):
+        return f"in use: {shipped} ({os.stat(shipped).st_size / 2**20:.0f} MB)"
     path = cache_path(jvm, others)
     if _is_ours(path):
         return f"in use: {path} ({os.stat(path).st_size / 2**20:.0f} MB)"

@@ -26,6 +26,11 @@ def main(arguments: list[str]) -> int:
             failure = build(jvm)
             print(_aot.state(jvm, _jvm.basic_options()) if failure is None else f"no cache: {failure}")
             return 0 if failure is None else 1
+        case ["--ship"]:  # scripts/build-runtime
+            failure = ship(_jvm.find_jvm())
+            if failure is not None:
+                print(f"no cache: {failure}")
+            return 0 if failure is None else 1
         case ["--clear"]:
             print(f"{clear() / 2**20:.0f} MB removed from {_aot.folder()}")
             return 0
@@ -52,6 +57,17 @@ def build(jvm: _jvm.JVM) -> str | None:
                 candidate.replace(path)
                 _remove_old(path.parent)
         _aot.report(str(path), failure)
+        return failure
+
+
+def ship(jvm: _jvm.JVM) -> str | None:
+    """Make the cache that the package of this runtime brings with it; returns why that failed, or None."""
+    path = Path(_aot.shipped_path(jvm, _jvm.basic_options()))
+    with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as scratch:
+        candidate = Path(scratch) / "cache.aot"
+        failure = _make(jvm, candidate)
+        if failure is None:
+            candidate.replace(path)
         return failure
 
 

