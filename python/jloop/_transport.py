@@ -4,11 +4,29 @@ import os
 import socket
 import sys
 import warnings
+import weakref
 from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
 from typing import Any
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
+
+
+class _TransportSocket(trsock.TransportSocket):
+    """The socket that programs get: what they do with it comes after what was written before, as with asyncio's."""
+
+    __slots__ = ("_own", "_transport")
+
+    def __init__(self, sock: socket.socket, transport: "SocketTransport") -> None:
+        self._own = sock
+        self._transport = weakref.ref(transport)
+
+    @property
+    def _sock(self) -> socket.socket:  # type: ignore[override]  # all that asyncio's methods use
+        transport = self._transport()
+        if transport is not None:
+            transport.get_write_buffer_size()  # sends what waits for the end of the iteration
+        return self._own
 
 
 class SocketTransport(transports._FlowControlMixin, transports.Transport):
@@ -54,7 +72,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._server = None
         self._protocol = None
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = _TransportSocket(sock, self)
         if "sockname" not in self._extra:
             try:
                 self._extra["sockname"] = sock.getsockname()

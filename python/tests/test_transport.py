@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import socket
 import sys
 import weakref
 from asyncio.trsock import TransportSocket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -658,3 +660,26 @@ async def test_one_byte_at_a_time_arrives(loop: Loop, kind: str) -> None:
         assert len(protocol.data) == 300
         transport.abort()
         await protocol.wait_for("lost")
+
+
+def shut_down_a_duplicate(sock: Any) -> None:
+    with sock.dup() as duplicate:
+        duplicate.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda sock: sock.shutdown(socket.SHUT_WR),
+        shut_down_a_duplicate,
+        lambda sock: os.write(sock.fileno(), b" and more"),
+    ],
+    ids=["shutdown", "dup", "fileno"],
+)
+async def test_what_is_done_with_the_socket_comes_after_what_was_written(
+    loop: Loop, kind: str, use: Callable[[Any], object]
+) -> None:
+    async with connected(kind) as (server, client):
+        client.transport.write(b"written")
+        use(client.transport.get_extra_info("socket"))
+        assert (await server.read(7)).startswith(b"written")

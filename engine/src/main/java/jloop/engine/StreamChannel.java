@@ -105,8 +105,8 @@ public abstract class StreamChannel extends Channel {
 
     /**
      * Queues {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is called with
-     * {@code owner}. They are sent when the callback that runs has returned, or at once where the queue is above the
-     * high-water mark or the loop does not run.
+     * {@code owner}. They are sent at the end of the iteration, or at once where the queue is above the high-water mark
+     * or the loop does not run.
      */
     public final void write(long address, long length, long owner) {
         queue.add(address, length, owner);
