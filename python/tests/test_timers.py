@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import sys
 import time
 from typing import Any
@@ -102,6 +103,28 @@ def test_timers_run_in_the_order_of_their_deadlines(loop: Loop) -> None:
     loop.call_at(base + 0.02, loop.stop)
     loop.run_forever()
     assert ran == sorted(numbers)
+
+
+@pytest.mark.parametrize("base", [0.005, -5.0, -1e6], ids=["soon", "past", "long past"])
+def test_timers_less_than_a_nanosecond_apart_run_in_the_order_of_their_deadlines(loop: Loop, base: float) -> None:
+    """A clock of a few hours has hundreds of numbers for a nanosecond; asyncio's heap orders them all."""
+    start = loop.time() + base
+    deadlines = [start + number / 64e9 for number in range(128)]
+    fired: list[float] = []
+    for deadline in random.Random(3).sample(deadlines, len(deadlines)):
+        loop.call_at(deadline, fired.append, deadline)
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    assert fired == sorted(deadlines)
+
+
+def test_timers_before_the_clock_began_run_in_the_order_of_their_deadlines(loop: Loop) -> None:
+    fired: list[float] = []
+    for deadline in (-2.5, -1e300, 0.0, -7.25, 1e-9):
+        loop.call_at(deadline, fired.append, deadline)
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    assert fired == [-1e300, -7.25, -2.5, 0.0, 1e-9]
 
 
 def test_timers_with_deadlines_in_the_past_run_in_the_order_of_their_deadlines(loop: Loop) -> None:

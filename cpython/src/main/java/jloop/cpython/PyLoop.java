@@ -324,8 +324,7 @@ final class PyLoop implements LoopHost {
      */
     void addTimer(long handle, long when, double seconds) {
         Refs.set(handle + Layout.TIMER_WHEN, when);
-        Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
-        engine.timers().add(nanos(seconds), Refs.share(handle));
+        schedule(handle, seconds);
     }
 
     /** Puts {@code handle}, borrowed, into the heap, due at {@code seconds} of {@code loop.time()}. */
@@ -340,8 +339,21 @@ final class PyLoop implements LoopHost {
             Refs.set(slot, when);
             Refs.decref(when);
         }
+        schedule(handle, seconds);
+    }
+
+    /** Timers whose deadlines are one nanosecond run in the order of their seconds: a nanosecond has hundreds of those. */
+    private void schedule(long handle, double seconds) {
+        long deadline = nanos(seconds);
+        long rank = ordinal(seconds) - ordinal((deadline - 2) * 1e-9); // of a number that is not above any of them
         Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
-        engine.timers().add(nanos(seconds), Refs.share(handle));
+        engine.timers().add(deadline, Math.clamp(rank, 0, TimerHeap.RANKS - 1), Refs.share(handle));
+    }
+
+    /** Numbers all doubles in their order. */
+    private static long ordinal(double value) {
+        long bits = Double.doubleToRawLongBits(value);
+        return bits >= 0 ? bits : Long.MIN_VALUE - bits;
     }
 
     /** The first nanosecond of the clock at which {@code loop.time()} is not below {@code seconds}. */
@@ -350,7 +362,7 @@ final class PyLoop implements LoopHost {
         if (!(nanos < Long.MAX_VALUE)) {
             return Double.isNaN(nanos) ? 0 : Long.MAX_VALUE;
         }
-        long deadline = Math.max(0, (long) nanos); // differences of deadlines must not overflow
+        long deadline = Math.max(-Long.MAX_VALUE / 2, (long) nanos); // differences of deadlines must not overflow
         return (double) deadline / NANOS_PER_SECOND < seconds ? deadline + 1 : deadline;
     }
 

@@ -3,7 +3,7 @@ package jloop.engine;
 import java.util.function.LongPredicate;
 
 /**
- * A four-ary min-heap of deadlines. Entries with equal deadlines leave in the order in which they came.
+ * A four-ary min-heap of deadlines. Entries with equal deadlines leave by rank, then in the order in which they came.
  *
  * <p>Four children to a node: half the levels of a binary heap, and a node's children share a cache line. Cancelled
  * entries stay until they surface or are swept ({@link #removeIf}), as in asyncio: cancelling is then O(1), and most
@@ -13,10 +13,15 @@ import java.util.function.LongPredicate;
  */
 public final class TimerHeap {
     private static final int ARITY_SHIFT = 2;
+    /** Bits of the order of arrival, which begins again after 2^41 timers. */
+    private static final int ARRIVAL_BITS = 41;
+
+    /** Ranks are below this. */
+    public static final long RANKS = 1L << 22;
 
     /** Nanoseconds of {@link System#nanoTime}, by heap position. */
     private long[] deadlines = new long[64];
-    /** Breaks ties: the order of arrival. */
+    /** Breaks ties: the rank, and below it the order of arrival. */
     private long[] sequences = new long[64];
     /** What is due then, a number that the host gave a meaning. */
     private long[] entries = new long[64];
@@ -48,10 +53,20 @@ public final class TimerHeap {
     }
 
     public void add(long deadlineNanos, long entry) {
+        add(deadlineNanos, 0, entry);
+    }
+
+    /**
+     * Adds an entry whose host measures time more finely than in nanoseconds.
+     *
+     * @param rank the order among entries of the same deadline, from 0 to {@link #RANKS} exclusively
+     */
+    public void add(long deadlineNanos, long rank, long entry) {
         if (size == entries.length) {
             grow();
         }
-        siftUp(size++, deadlineNanos, nextSequence++, entry);
+        long arrival = nextSequence++ & ((1L << ARRIVAL_BITS) - 1);
+        siftUp(size++, deadlineNanos, rank << ARRIVAL_BITS | arrival, entry);
     }
 
     /** Removes {@link #first}. The heap must not be empty. */

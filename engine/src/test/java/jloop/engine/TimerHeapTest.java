@@ -28,6 +28,17 @@ class TimerHeapTest {
     }
 
     @Test
+    void shouldReturnTimersOfOneDeadlineByRankAndThenInTheOrderInWhichTheyCame() {
+        heap.add(5, TimerHeap.RANKS - 1, 1);
+        heap.add(5, 0, 2);
+        heap.add(5, 7, 3);
+        heap.add(4, 9, 4);
+        heap.add(5, 7, 5);
+
+        assertThat(drain()).containsExactly(4L, 2L, 3L, 5L, 1L);
+    }
+
+    @Test
     void shouldStayAHeapWhenEntriesAreSweptAndAddedInTurn() {
         Random random = new Random(11);
         TreeMap<Long, Long> expected = new TreeMap<>(); // deadlines are distinct
