@@ -7,15 +7,20 @@ third proves that a loop starts with it. Only then it is put in place.
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from . import _aot, _aot_home, _jvm
 
 _TIME_LIMIT = 120  # seconds for each child
 _KEPT = 6  # caches, of 10 to 15 MB each
+_SCRATCH = "making-"
+_ABANDONED_AFTER = 3600  # seconds after which a scratch folder is what a process left that was ended
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +54,7 @@ def build(jvm: _jvm.JVM) -> str | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return "another process is making it"
-        with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as scratch:
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=path.parent) as scratch:
             candidate = Path(scratch) / "cache.aot"
             failure = _make(jvm, candidate)
             if failure is None:
@@ -63,7 +68,7 @@ def build(jvm: _jvm.JVM) -> str | None:
 def ship(jvm: _jvm.JVM) -> str | None:
     """Make the cache that the package of this runtime brings with it; returns why that failed, or None."""
     path = Path(_aot.shipped_path(jvm, _jvm.basic_options()))
-    with tempfile.TemporaryDirectory(prefix="making-", dir=path.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=path.parent) as scratch:
         candidate = Path(scratch) / "cache.aot"
         failure = _make(jvm, candidate)
         if failure is None:
@@ -74,6 +79,7 @@ def ship(jvm: _jvm.JVM) -> str | None:
 def clear() -> int:
     """Remove every cache and what is remembered beside them; returns how many bytes that were."""
     freed = 0
+    _remove_abandoned(Path(_aot.folder()))
     for path in Path(_aot.folder()).glob("*.aot*"):
         freed += path.stat().st_size
         path.unlink(missing_ok=True)
@@ -125,9 +131,17 @@ def _run_child(jvm: _jvm.JVM, what: str, candidate: Path) -> str:
 
 def _remove_old(folder: Path) -> None:
     """Keep the newest caches."""
+    _remove_abandoned(folder)
     caches = sorted(folder.glob("*.aot"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in caches[_KEPT:]:
         path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):  # its owner has just removed it
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # ---- in the processes that `_aot.builder_command` starts -------------------------------------------------------------

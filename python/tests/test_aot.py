@@ -129,6 +129,18 @@ def test_it_is_made_by_this_very_package_where_another_is_installed(tmp_path: Pa
     assert run(source).stdout.strip() == _aot_build.__file__
 
 
+def test_what_an_ended_process_left_is_removed(folder: Path) -> None:
+    old, young = folder / "making-old", folder / "making-young"
+    for path in (old, young):
+        (path / "home").mkdir(parents=True)
+        (path / "home" / "link").symlink_to(_jvm.find_jvm().home)
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
+    _aot_build.clear()
+    assert [path.name for path in folder.iterdir()] == ["making-young"]
+    assert Path(_jvm.find_jvm().libjvm).exists()
+
+
 def test_the_lambda_forms_of_our_method_handles_are_in_it(ready_folder: Path) -> None:
     """Each that is not is a class to make at every start."""
     path = next(ready_folder.glob("*.aot"))
