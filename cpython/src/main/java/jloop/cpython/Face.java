@@ -72,7 +72,7 @@ final class Face {
             return 0;
         }
         Refs.incref(context);
-        if (CPython.PyContext_Enter(context) == 0) {
+        if (Contexts.enter(context, loop.callersState())) {
             return context;
         }
         Refs.decref(Errors.take()); // entered already: one of its own calls writes, and that fails or is too much
@@ -80,9 +80,9 @@ final class Face {
         return 0;
     }
 
-    private static void exit(long context) {
+    private void exit(long context) {
         if (context != 0) {
-            CPython.PyContext_Exit(context);
+            Contexts.exit(context, loop.callersState());
             Refs.decref(context);
         }
     }

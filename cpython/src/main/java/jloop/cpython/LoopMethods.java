@@ -234,15 +234,15 @@ final class LoopMethods {
                 return inPython(CALL_SOON_THREADSAFE_DEBUG, self, "call_soon_threadsafe", args, nargs, kwnames);
             }
             long context = Arguments.context("call_soon_threadsafe", args, nargs, kwnames);
-            long threadState = CPython.PyThreadState_Get();
+            long own = loop.callersState();
             long handle = loop.callSoon(
                     Types.THREAD_SAFE_HANDLES,
                     Upcalls.argument(args, 0),
                     args + 8,
                     (int) nargs - 1,
                     context,
-                    threadState);
-            if (threadState != loop.threadState) {
+                    own == 0 ? CPython.PyThreadState_Get() : own);
+            if (own == 0) {
                 leaveRoom();
                 loop.engine.wake();
             }

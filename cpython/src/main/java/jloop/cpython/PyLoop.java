@@ -57,6 +57,8 @@ final class PyLoop implements LoopHost {
     boolean taskFactory;
     /** The {@code PyThreadState} of the thread that runs the loop, 0 while none does. */
     long threadState;
+    /** The thread that runs the loop, or ran it last. */
+    private Thread thread;
     /** {@code PyEval_SaveThread}'s result during a wait. */
     private long savedThread;
     /** The handle whose callback runs, or 0. */
@@ -76,7 +78,7 @@ final class PyLoop implements LoopHost {
     void run() {
         refuseIfRunning("This event loop is already running");
         lookForReplacedMethods();
-        threadState = CPython.PyThreadState_Get();
+        enterThread();
         try {
             engine.run();
         } finally {
@@ -88,13 +90,23 @@ final class PyLoop implements LoopHost {
     /** One iteration; as {@link #run} otherwise. */
     void runOnce() {
         refuseIfRunning("This event loop is already running");
-        threadState = CPython.PyThreadState_Get();
+        enterThread();
         try {
             engine.runOnce();
         } finally {
             threadState = 0;
         }
         raiseLeaving();
+    }
+
+    private void enterThread() {
+        threadState = CPython.PyThreadState_Get();
+        thread = Thread.currentThread();
+    }
+
+    /** {@link #threadState} if the caller is on that thread, else 0: writes from other threads may run callbacks there. */
+    long callersState() {
+        return Thread.currentThread() == thread ? threadState : 0;
     }
 
     /** An iteration inside of another, or on a second thread, would run what the first has counted on. */
@@ -157,10 +169,10 @@ final class PyLoop implements LoopHost {
         long context = Refs.share(Memory.getLong(handle + Layout.HANDLE_CONTEXT));
         long result = 0;
         current = handle;
-        if (CPython.PyContext_Enter(context) == 0) {
+        if (Contexts.enter(context, threadState)) {
             result = CPython.PyObject_Vectorcall(
                     callback, args + Layout.TUPLE_ITEMS, Memory.getLong(args + Layout.OB_SIZE));
-            CPython.PyContext_Exit(context);
+            Contexts.exit(context, threadState);
         }
         if (result == 0) {
             callbackFailed(handle);
