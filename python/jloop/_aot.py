@@ -35,11 +35,8 @@ def options(jvm: JVM | None, others: list[str]) -> list[str]:
         return forced_options
     if jvm is None or _mode() == "0" or _has_own_archive(others):
         return []
-    shipped = shipped_path(jvm, others)
-    if jvm.source == OWN_RUNTIME and os.path.exists(shipped):
-        return [f"-XX:AOTCache={shipped}"]
-    path = cache_path(jvm, others)
-    return [f"-XX:AOTCache={path}"] if _is_ours(path) else []
+    path = _usable_path(jvm, others)
+    return [f"-XX:AOTCache={path}"] if path is not None else []
 
 
 def make_in_background(jvm: JVM, others: list[str]) -> None:
@@ -92,6 +89,14 @@ def shipped_path(jvm: JVM, others: list[str]) -> str:
     return os.path.join(os.path.dirname(jvm.home), _name(jvm, *options))
 
 
+def _usable_path(jvm: JVM, others: list[str]) -> str | None:
+    """The cache to start with: the one that came with the runtime, or else the one made here."""
+    if jvm.source == OWN_RUNTIME and os.path.exists(shipped := shipped_path(jvm, others)):
+        return shipped
+    path = cache_path(jvm, others)
+    return path if _is_ours(path) else None
+
+
 def _name(jvm: JVM, *key: str) -> str:
     contents = 0
     for jar in JARS:
@@ -114,12 +119,10 @@ def state(jvm: JVM, others: list[str]) -> str:
         return f"off ({MODE_VARIABLE}=0)"
     if _has_own_archive(others):
         return "off (the JVM options name an archive of their own)"
-    shipped = shipped_path(jvm, others)
-    if jvm.source == OWN_RUNTIME and os.path.exists(shipped):
-        return f"in use: {shipped} ({os.stat(shipped).st_size / 2**20:.0f} MB)"
+    used = _usable_path(jvm, others)
+    if used is not None:
+        return f"in use: {used} ({os.stat(used).st_size / 2**20:.0f} MB)"
     path = cache_path(jvm, others)
-    if _is_ours(path):
-        return f"in use: {path} ({os.stat(path).st_size / 2**20:.0f} MB)"
     if os.path.exists(path):
         return f"not used, because others may write it: {path}"
     if _failed_lately(path):

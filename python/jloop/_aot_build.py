@@ -89,17 +89,21 @@ def clear() -> int:
 def _make(jvm: _jvm.JVM, candidate: Path) -> str | None:
     """Make a cache that has proved itself; returns why that failed, or None."""
     try:
-        forms = _aot_home.lambda_forms(_run_child(jvm, "trace", candidate))
-        _run_child(_aot_home.make(jvm, forms, candidate.parent / "home"), "train", candidate)
-        _run_child(jvm, "prove", candidate)
-    except (_ChildError, OSError):  # a runtime of another making: it still has its own lambda forms
-        candidate.unlink(missing_ok=True)
         try:
-            _run_child(jvm, "train", candidate)
-            _run_child(jvm, "prove", candidate)
-        except _ChildError as failure:
-            return str(failure)
+            forms = _aot_home.lambda_forms(_run_child(jvm, "trace", candidate))
+            _train(jvm, _aot_home.make(jvm, forms, candidate.parent / "home"), candidate)
+        except (_ChildError, OSError):  # a runtime of another making: it still has its own lambda forms
+            candidate.unlink(missing_ok=True)
+            _train(jvm, jvm, candidate)
+    except _ChildError as failure:
+        return str(failure)
     return None
+
+
+def _train(jvm: _jvm.JVM, trained: _jvm.JVM, candidate: Path) -> None:
+    """Make a cache with the runtime `trained` and prove it with `jvm`. Raises _ChildError."""
+    _run_child(trained, "train", candidate)
+    _run_child(jvm, "prove", candidate)
 
 
 class _ChildError(Exception):

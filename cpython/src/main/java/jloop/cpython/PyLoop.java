@@ -194,7 +194,7 @@ final class PyLoop implements LoopHost {
      * asks or cancels ({@link #announceEnd} tells it).
      */
     boolean runsElsewhere(long handle) {
-        if (current != handle || CPython.PyThreadState_Get() == threadState) {
+        if (current != handle || callersState() != 0) {
             return false;
         }
         waitedFor = true;
