@@ -118,7 +118,7 @@ final class HandleMethods {
             return discard(Calls.call(timer ? ASYNCIO_TIMER_CANCEL : ASYNCIO_CANCEL, handle));
         }
         if (timer && Memory.getLong(handle + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
-            loop.engine.timerCancelled();
+            loop.engine.timers().cancelled();
         }
         Refs.set(handle + Layout.HANDLE_CANCELLED, Layout.TRUE);
         Refs.incref(handle); // what is let go may let go of the handle

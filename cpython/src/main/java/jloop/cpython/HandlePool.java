@@ -15,7 +15,12 @@ import jloop.engine.linux.Memory;
  * <p>GIL held. Any code may run inside {@link Refs#decref}, and so use the pool: it is consistent before each.
  */
 final class HandlePool {
-    private static final int CAPACITY = 4096;
+    /** More are freed: what a burst leaves behind is a few MiB. */
+    private static final int CAPACITY = 1 << 16;
+    /** Up to this many stay for good. */
+    private static final int KEPT = 4096;
+    /** Handles that one {@link #trim} frees at most: some microseconds. */
+    private static final int TRIMMED = 32;
     /** Low bit of a pooled address: the collector does not track it. */
     private static final long UNTRACKED = 1;
 
@@ -33,8 +38,10 @@ final class HandlePool {
 
     private final long deallocUpcall;
 
-    private long[] pool = new long[CAPACITY];
+    private long[] pool = new long[KEPT];
     private int size;
+    /** The least {@link #size} since the last {@link #trim}: so many were not needed. */
+    private int spare;
     /** False where Java must not be entered from {@code tp_dealloc} any more. */
     private boolean open = true;
 
@@ -61,7 +68,7 @@ final class HandlePool {
      * @param threadState where the calling thread keeps its current context, or 0 if that is not known
      */
     long make(long loop, long callback, long args, int count, long context, long threadState) {
-        long pooled = size > 0 ? pool[--size] : fresh();
+        long pooled = size > 0 ? take() : fresh();
         long handle = pooled & ~UNTRACKED;
         Memory.putLong(handle + Layout.HANDLE_CALLBACK, Refs.share(callback));
         Memory.putLong(handle + Layout.HANDLE_LOOP, Refs.share(loop));
@@ -76,6 +83,39 @@ final class HandlePool {
             CPython.PyObject_GC_Track(handle);
         }
         return handle;
+    }
+
+    private long take() {
+        long pooled = pool[--size];
+        if (size < spare) {
+            spare = size;
+        }
+        return pooled;
+    }
+
+    /** Frees some of the handles that were not needed since the last call, if there are many. May run any code. */
+    void trim() {
+        if (size <= KEPT) {
+            return;
+        }
+        for (int count = Math.min(TRIMMED, Math.min(spare, size - KEPT)); count > 0 && size > KEPT; count--) {
+            long pooled = pool[--size];
+            long handle = pooled & ~UNTRACKED;
+            Refs.incref(Layout.NONE); // the callback and the loop: see giveUp
+            Refs.incref(Layout.NONE);
+            long args = Memory.getLong(handle + Layout.HANDLE_ARGS);
+            if (args != Layout.EMPTY_TUPLE) {
+                Memory.putLong(handle + Layout.HANDLE_ARGS, Refs.share(Layout.EMPTY_TUPLE));
+                giveUpEmptied(args);
+            }
+            if (Refs.count(handle) == 1) {
+                Memory.putInt(handle, 0);
+                free(handle);
+            } else { // the collector showed it to somebody
+                Refs.decref(handle);
+            }
+        }
+        spare = size;
     }
 
     private long fresh() {

@@ -411,7 +411,7 @@ final class LoopMethods {
             if (loop != null
                     && Layout.isInstance(argument, Types.ASYNCIO_TIMER_HANDLE)
                     && Memory.getLong(argument + Layout.TIMER_SCHEDULED) == Layout.TRUE) {
-                loop.engine.timerCancelled();
+                loop.engine.timers().cancelled();
             }
             return Upcalls.none();
         } catch (Throwable t) {

@@ -5,7 +5,7 @@ import jloop.engine.EventLoop;
 import jloop.engine.LoopHost;
 import jloop.engine.Pollable;
 import jloop.engine.ReadyQueue;
-import jloop.engine.TimerHeap;
+import jloop.engine.TimerQueue;
 import jloop.engine.linux.Errno;
 import jloop.engine.linux.Memory;
 
@@ -286,6 +286,7 @@ final class PyLoop implements LoopHost {
             Finalization.parkForever(); // taking the GIL would end this thread, through Java's frames
         }
         CPython.PyEval_RestoreThread(savedThread);
+        Types.trimPools();
     }
 
     @Override
@@ -359,7 +360,7 @@ final class PyLoop implements LoopHost {
         long deadline = nanos(seconds);
         long rank = ordinal(seconds) - ordinal((deadline - 2) * 1e-9); // of a number that is not above any of them
         Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.TRUE);
-        engine.timers().add(deadline, Math.clamp(rank, 0, TimerHeap.RANKS - 1), Refs.share(handle));
+        engine.timers().add(deadline, Math.clamp(rank, 0, TimerQueue.RANKS - 1), Refs.share(handle));
     }
 
     /** Numbers all doubles in their order. */
@@ -397,7 +398,7 @@ final class PyLoop implements LoopHost {
     public void due(long handle) {
         Refs.set(handle + Layout.TIMER_SCHEDULED, Layout.FALSE);
         if (isCancelled(handle)) {
-            engine.cancelledTimerDue();
+            engine.timers().cancelledDue();
         }
     }
 
@@ -609,10 +610,9 @@ final class PyLoop implements LoopHost {
                 Refs.decref(entry);
             }
         }
-        TimerHeap timers = engine.timers();
+        TimerQueue timers = engine.timers();
         while (!timers.isEmpty()) {
-            long entry = timers.first();
-            timers.removeFirst();
+            long entry = timers.removeFirst();
             Refs.set(entry + Layout.TIMER_SCHEDULED, Layout.FALSE);
             Refs.decref(entry);
         }
@@ -632,7 +632,7 @@ final class PyLoop implements LoopHost {
                 }
             }
         }
-        TimerHeap timers = engine.timers();
+        TimerQueue timers = engine.timers();
         for (int i = 0; i < timers.size(); i++) {
             int result = (int) CPython.call(visit, timers.get(i), argument);
             if (result != 0) {

@@ -47,6 +47,13 @@ final class Types {
         return type == HANDLE || type == TIMER_HANDLE || type == THREAD_SAFE_HANDLE;
     }
 
+    /** Gives back what a burst of handles has left in the pools, little by little. May run any code. */
+    static void trimPools() {
+        HANDLES.trim();
+        TIMER_HANDLES.trim();
+        THREAD_SAFE_HANDLES.trim();
+    }
+
     /** {@code void tp_dealloc(PyObject *self)}. */
     static long deallocHandle(long self, long unused1, long unused2, long unused3) {
         try {

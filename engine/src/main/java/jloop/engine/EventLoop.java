@@ -22,8 +22,6 @@ public final class EventLoop implements AutoCloseable {
     private static final long WRITE_TAG = 2;
     private static final int FD_SHIFT = 2;
     private static final int FD_MASK = 0x3fff_ffff;
-    /** asyncio sweeps its heap when more than 100 timers are there and over half of them are cancelled. */
-    private static final int MIN_SCHEDULED_FOR_SWEEP = 100;
     /**
      * Nanoseconds for which an iteration that has something to run may do without a poll: a chain of short callbacks
      * would else spend a third of its time in {@code epoll_wait}.
@@ -41,12 +39,10 @@ public final class EventLoop implements AutoCloseable {
     private final EpollPoller poller;
     private final Wakeup wakeup;
     private final ReadyQueue ready = new ReadyQueue();
-    private final TimerHeap timers = new TimerHeap();
+    private final TimerQueue timers;
     private final IoMemory memory = new IoMemory();
     private final SocketCalls sockets = new SocketCalls(state, memory);
 
-    /** Cancelled timers that are still in the heap. */
-    private int cancelledTimers;
     /** Channels with bytes that were written and not yet offered to the kernel. */
     private Channel[] written = new Channel[16];
 
@@ -73,9 +69,12 @@ public final class EventLoop implements AutoCloseable {
     private int unclocked;
     /** True while the loop's thread may block in the poller; written and read with the host's lock held. */
     private volatile boolean waiting;
+    /** The wait under way has been ended; written and read with the host's lock held. */
+    private boolean woken;
 
     public EventLoop(LoopHost host) {
         this.host = host;
+        this.timers = new TimerQueue(host);
         this.poller = new EpollPoller(state);
         try {
             this.wakeup = new Wakeup(state);
@@ -100,7 +99,7 @@ public final class EventLoop implements AutoCloseable {
         return sockets;
     }
 
-    public TimerHeap timers() {
+    public TimerQueue timers() {
         return timers;
     }
 
@@ -148,7 +147,7 @@ public final class EventLoop implements AutoCloseable {
             return false;
         }
         if (!timers.isEmpty()) {
-            queueDueTimers(timersNow());
+            timers.moveDue(timersNow(), ready);
             if (left()) {
                 return false;
             }
@@ -200,9 +199,7 @@ public final class EventLoop implements AutoCloseable {
 
     /** Polls if it is time to, and waits if nothing is ready. Returns false if the host left. */
     private boolean poll() {
-        if (cancelledTimers > 0) {
-            dropCancelledTimers();
-        }
+        timers.dropCancelled();
         long timeout = 0;
         if (ready.isEmpty() && !stopping) {
             timeout = -1;
@@ -242,6 +239,7 @@ public final class EventLoop implements AutoCloseable {
         if (timeout == 0) {
             count = poller.await(0);
         } else {
+            woken = false;
             waiting = true;
             host.beforeWait();
             count = poller.await(timeout);
@@ -255,52 +253,6 @@ public final class EventLoop implements AutoCloseable {
         }
         poller.dispatch(EngineException.check("epoll_wait", count));
         return true;
-    }
-
-    private void dropCancelledTimers() {
-        if (timers.size() > MIN_SCHEDULED_FOR_SWEEP && cancelledTimers > timers.size() / 2) {
-            cancelledTimers = 0;
-            // References are given up after the sweep: that may run any code, which may add timers
-            long[] gone = new long[timers.size()];
-            int[] count = {0};
-            timers.removeIf(entry -> {
-                if (host.isCancelled(entry)) {
-                    gone[count[0]++] = entry;
-                    return true;
-                }
-                return false;
-            });
-            for (int i = 0; i < count[0]; i++) {
-                host.release(gone[i]);
-            }
-            return;
-        }
-        while (!timers.isEmpty() && host.isCancelled(timers.first())) {
-            long entry = timers.first();
-            timers.removeFirst();
-            cancelledTimers--;
-            host.release(entry);
-        }
-    }
-
-    /** Queues the timers that were due at {@code time}, when the clock was last read. */
-    private void queueDueTimers(long time) {
-        while (!timers.isEmpty() && timers.firstDeadline() <= time) {
-            long entry = timers.first();
-            ready.add(entry); // may lack memory: then it is still a timer
-            timers.removeFirst();
-            host.due(entry);
-        }
-    }
-
-    /** A timer in the heap was cancelled. */
-    public void timerCancelled() {
-        cancelledTimers++;
-    }
-
-    /** A cancelled timer left the heap by falling due. */
-    public void cancelledTimerDue() {
-        cancelledTimers--;
     }
 
     /** The ready entry for one event of a registered descriptor: {@code generation << 32 | fd << 2 | write << 1 | 1}. */
@@ -335,7 +287,8 @@ public final class EventLoop implements AutoCloseable {
 
     /** Ends the wait if the loop is in one. Any thread that holds the host's lock. */
     public void wake() {
-        if (waiting) {
+        if (waiting && !woken) {
+            woken = true;
             wakeup.signal();
         }
     }

@@ -3,74 +3,67 @@ package jloop.engine;
 import java.util.function.LongPredicate;
 
 /**
- * A four-ary min-heap of deadlines. Entries with equal deadlines leave by rank, then in the order in which they came.
+ * A four-ary min-heap of deadlines. Entries with equal deadlines leave by their sequence numbers.
  *
- * <p>Four children to a node: half the levels of a binary heap, and a node's children share a cache line. Cancelled
- * entries stay until they surface or are swept ({@link #removeIf}), as in asyncio: cancelling is then O(1), and most
- * timers are cancelled long before they are due.
- *
- * <p>Loop thread only, or with the host's lock held.
+ * <p>Four children to a node: half the levels of a binary heap, and a node's children share a cache line.
  */
-public final class TimerHeap {
+final class TimerHeap {
     private static final int ARITY_SHIFT = 2;
-    /** Bits of the order of arrival, which begins again after 2^41 timers. */
-    private static final int ARRIVAL_BITS = 41;
-
-    /** Ranks are below this. */
-    public static final long RANKS = 1L << 22;
 
     /** Nanoseconds of {@link System#nanoTime}, by heap position. */
     private long[] deadlines = new long[64];
-    /** Breaks ties: the rank, and below it the order of arrival. */
+    /** Breaks ties. */
     private long[] sequences = new long[64];
     /** What is due then, a number that the host gave a meaning. */
     private long[] entries = new long[64];
 
     private int size;
-    private long nextSequence;
 
-    public int size() {
+    int size() {
         return size;
     }
 
-    public boolean isEmpty() {
+    boolean isEmpty() {
         return size == 0;
     }
 
     /** The earliest deadline in nanoseconds. The heap must not be empty. */
-    public long firstDeadline() {
+    long firstDeadline() {
         return deadlines[0];
     }
 
     /** The entry that is due first. The heap must not be empty. */
-    public long first() {
+    long first() {
         return entries[0];
     }
 
     /** The entry at a heap position below {@link #size}; positions say nothing of order. */
-    public long get(int position) {
+    long get(int position) {
         return entries[position];
     }
 
-    public void add(long deadlineNanos, long entry) {
-        add(deadlineNanos, 0, entry);
-    }
-
-    /**
-     * Adds an entry whose host measures time more finely than in nanoseconds.
-     *
-     * @param rank the order among entries of the same deadline, from 0 to {@link #RANKS} exclusively
-     */
-    public void add(long deadlineNanos, long rank, long entry) {
+    void add(long deadlineNanos, long sequence, long entry) {
         if (size == entries.length) {
             grow();
         }
-        long arrival = nextSequence++ & ((1L << ARRIVAL_BITS) - 1);
-        siftUp(size++, deadlineNanos, rank << ARRIVAL_BITS | arrival, entry);
+        siftUp(size++, deadlineNanos, sequence, entry);
+    }
+
+    /** Whether the first entry leaves before the other heap's. Neither may be empty. */
+    boolean precedes(TimerHeap other) {
+        return other.before(deadlines[0], sequences[0], 0);
+    }
+
+    /** Moves all entries to {@code target}. */
+    void moveAll(TimerHeap target) {
+        for (int i = 0; i < size; i++) {
+            target.add(deadlines[i], sequences[i], entries[i]);
+        }
+        size = 0;
     }
 
     /** Removes {@link #first}. The heap must not be empty. */
-    public void removeFirst() {
+    void removeFirst() {
         int last = --size;
         if (last != 0) {
             siftDown(0, deadlines[last], sequences[last], entries[last]);
@@ -78,7 +71,7 @@ public final class TimerHeap {
     }
 
     /** Removes every entry for which {@code gone} is true; the others keep their order. */
-    public void removeIf(LongPredicate gone) {
+    void removeIf(LongPredicate gone) {
         int kept = 0;
         for (int i = 0; i < size; i++) {
             if (!gone.test(entries[i])) {

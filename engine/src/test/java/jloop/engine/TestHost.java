@@ -29,13 +29,13 @@ final class TestHost implements LoopHost {
 
     long at(long deadlineNanos, Runnable task) {
         long entry = entry(task);
-        loop.timers().add(deadlineNanos, entry);
+        loop.timers().add(deadlineNanos, 0, entry);
         return entry;
     }
 
     void cancel(long entry) {
         cancelled.add(entry);
-        loop.timerCancelled();
+        loop.timers().cancelled();
     }
 
     @Override
@@ -54,7 +54,11 @@ final class TestHost implements LoopHost {
     }
 
     @Override
-    public void due(long entry) {}
+    public void due(long entry) {
+        if (isCancelled(entry)) {
+            loop.timers().cancelledDue();
+        }
+    }
 
     @Override
     public long now() {

@@ -12,12 +12,12 @@ class TimerHeapTest {
     private final TimerHeap heap = new TimerHeap();
 
     @Test
-    void shouldReturnTimersByDeadlineAndEqualOnesInTheOrderInWhichTheyCame() {
+    void shouldReturnTimersByDeadlineAndEqualOnesBySequence() {
         Random random = new Random(7);
         TreeMap<Long, List<Long>> expected = new TreeMap<>();
         for (long entry = 0; entry < 20_000; entry++) {
             long deadline = random.nextInt(500);
-            heap.add(deadline, entry);
+            heap.add(deadline, entry, entry);
             expected.computeIfAbsent(deadline, ignored -> new ArrayList<>()).add(entry);
         }
 
@@ -28,17 +28,6 @@ class TimerHeapTest {
     }
 
     @Test
-    void shouldReturnTimersOfOneDeadlineByRankAndThenInTheOrderInWhichTheyCame() {
-        heap.add(5, TimerHeap.RANKS - 1, 1);
-        heap.add(5, 0, 2);
-        heap.add(5, 7, 3);
-        heap.add(4, 9, 4);
-        heap.add(5, 7, 5);
-
-        assertThat(drain()).containsExactly(4L, 2L, 3L, 5L, 1L);
-    }
-
-    @Test
     void shouldStayAHeapWhenEntriesAreSweptAndAddedInTurn() {
         Random random = new Random(11);
         TreeMap<Long, Long> expected = new TreeMap<>(); // deadlines are distinct
@@ -46,7 +35,7 @@ class TimerHeapTest {
         for (int round = 0; round < 40; round++) {
             for (int i = 0; i < 500; i++) {
                 long deadline = random.nextLong(1_000_000) * 1_000_000 + next;
-                heap.add(deadline, next);
+                heap.add(deadline, next, next);
                 expected.put(deadline, next++);
             }
             long parity = round % 3;
@@ -59,11 +48,11 @@ class TimerHeapTest {
 
     @Test
     void shouldSurviveASweepOfEverything() {
-        heap.add(1, 1);
-        heap.add(2, 2);
+        heap.add(1, 1, 1);
+        heap.add(2, 2, 2);
 
         heap.removeIf(entry -> true);
-        heap.add(3, 3);
+        heap.add(3, 3, 3);
 
         assertThat(heap.size()).isEqualTo(1);
         assertThat(heap.firstDeadline()).isEqualTo(3);
