@@ -25,6 +25,8 @@ final class LoopMethods {
             CPython.PyNumber_Add(Namespace.get("one_and_a_half"), Namespace.get("one_and_a_half")))));
 
     private static final double NANOS_PER_SECOND = 1e9;
+    /** The {@code int}, one object in every CPython. */
+    private static final long ZERO = PyErrAlreadySet.check(CPython.PyLong_FromLong(0));
 
     /** {@code leave_room(unused)}, or None where CPython's limit does not depend on a thread's stack. */
     private static final long LEAVE_ROOM = Namespace.get("leave_room");
@@ -303,6 +305,9 @@ final class LoopMethods {
 
     /** The value of a {@code float}, or of an {@code int} that fits; not a number for anything else. */
     private static double delaySeconds(long delay) {
+        if (delay == ZERO) {
+            return 0;
+        }
         long type = Refs.type(delay);
         if (type == Layout.FLOAT_TYPE) {
             return Memory.getDouble(delay + Layout.FLOAT_VALUE);

@@ -37,6 +37,21 @@ final class TimerHeap {
         return entries[0];
     }
 
+    /** What breaks ties of the entry that is due first. The heap must not be empty. */
+    long firstSequence() {
+        return sequences[0];
+    }
+
+    /** Of the entry at a heap position below {@link #size}. */
+    long deadline(int position) {
+        return deadlines[position];
+    }
+
+    /** Of the entry at a heap position below {@link #size}. */
+    long sequence(int position) {
+        return sequences[position];
+    }
+
     /** The entry at a heap position below {@link #size}; positions say nothing of order. */
     long get(int position) {
         return entries[position];
@@ -49,16 +64,12 @@ final class TimerHeap {
         siftUp(size++, deadlineNanos, sequence, entry);
     }
 
-    /** Whether the first entry leaves before the other heap's. Neither may be empty. */
-    boolean precedes(TimerHeap other) {
-        return other.before(deadlines[0], sequences[0], 0);
+    /** Whether the first entry leaves before such a timer. The heap must not be empty. */
+    boolean precedes(long deadline, long sequence) {
+        return !before(deadline, sequence, 0);
     }
 
-    /** Moves all entries to {@code target}. */
-    void moveAll(TimerHeap target) {
-        for (int i = 0; i < size; i++) {
-            target.add(deadlines[i], sequences[i], entries[i]);
-        }
+    void clear() {
         size = 0;
     }
 

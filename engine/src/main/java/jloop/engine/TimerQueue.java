@@ -3,12 +3,12 @@ package jloop.engine;
 import java.util.function.LongPredicate;
 
 /**
- * The timers of one loop, in two heaps by age.
+ * The timers of one loop, in two generations.
  *
- * <p>Most timers are timeouts that are cancelled soon after. They are swept out of the heap of the young, which is small
- * however many others wait: nothing else is looked at, and what the host recycles is still in the processor's cache.
- * Who survives a sweep among many becomes old. Cancelled timers stay until they surface or are more than half of their
- * heap, as in asyncio's one.
+ * <p>Most timers are timeouts that are cancelled soon after. They are swept out of the young, who are few however many
+ * others wait: nothing else is looked at, and what the host recycles is still in the processor's cache. Who survives a
+ * sweep among many becomes old. Cancelled timers stay until they surface or are more than half of their generation, as
+ * in asyncio's one heap.
  *
  * <p>Loop thread only, or with the host's lock held.
  */
@@ -20,16 +20,16 @@ public final class TimerQueue {
     private static final int ARRIVAL_BITS = 41;
 
     private static final long ARRIVALS = 1L << ARRIVAL_BITS;
-    /** asyncio does not sweep a heap of fewer. */
+    /** asyncio does not sweep fewer. */
     private static final int MIN_FOR_SWEEP = 100;
     /** The young are swept above this number if any was cancelled, and become old if more than half of it survive. */
     private static final int MAX_YOUNG = 2048;
 
     private final LoopHost host;
-    private final TimerHeap young = new TimerHeap();
-    private final TimerHeap old = new TimerHeap();
+    private final TimerGeneration young = new TimerGeneration();
+    private final TimerGeneration old = new TimerGeneration();
     private long nextArrival;
-    /** Cancelled timers that are still in a heap. */
+    /** Cancelled timers that are still here. */
     private int cancelled;
     /** {@link #cancelled} after the last sweep of the young, when all of them were old. */
     private int cancelledOld;
@@ -46,8 +46,8 @@ public final class TimerQueue {
         return young.isEmpty() && old.isEmpty();
     }
 
-    /** The heap of the timer that is due first; there must be one. */
-    private TimerHeap first() {
+    /** The generation of the timer that is due first; there must be one. */
+    private TimerGeneration first() {
         return old.isEmpty() || !young.isEmpty() && young.precedes(old) ? young : old;
     }
 
@@ -58,9 +58,9 @@ public final class TimerQueue {
 
     /** Removes the entry that is due first and returns it. The queue must not be empty. */
     public long removeFirst() {
-        TimerHeap heap = first();
-        long entry = heap.first();
-        heap.removeFirst();
+        TimerGeneration timers = first();
+        long entry = timers.first();
+        timers.removeFirst();
         return entry;
     }
 
@@ -95,18 +95,18 @@ public final class TimerQueue {
     /** Queues the timers that are due at {@code time} behind what is ready. */
     void moveDue(long time, ReadyQueue ready) {
         while (!isEmpty()) {
-            TimerHeap heap = first();
-            if (heap.firstDeadline() > time) {
+            TimerGeneration timers = first();
+            if (timers.firstDeadline() > time) {
                 return;
             }
-            long entry = heap.first();
+            long entry = timers.first();
             ready.add(entry); // may lack memory: then it is still a timer
-            heap.removeFirst();
+            timers.removeFirst();
             host.due(entry);
         }
     }
 
-    /** Gives up cancelled timers: those that are due first, and all of a heap if they are too many. */
+    /** Gives up cancelled timers: those that are due first, and all of a generation if they are too many. */
     void dropCancelled() {
         if (cancelled == 0) {
             return;
@@ -130,10 +130,10 @@ public final class TimerQueue {
         }
     }
 
-    private void sweep(TimerHeap heap) {
+    private void sweep(TimerGeneration timers) {
         // References are given up after the sweep: that may run any code, which may add timers
-        Gone gone = new Gone(heap.size());
-        heap.removeIf(gone);
+        Gone gone = new Gone(timers.size());
+        timers.removeIf(gone);
         cancelled -= gone.count;
         for (int i = 0; i < gone.count; i++) {
             host.release(gone.entries[i]);
