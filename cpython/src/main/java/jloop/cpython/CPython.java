@@ -282,6 +282,20 @@ final class CPython {
         }
     }
 
+    private static final MethodHandle _PyBytes_Resize = Native.function("_PyBytes_Resize");
+    private static final long RESIZED = Memory.allocateForever(8);
+
+    /** {@code int _PyBytes_Resize(PyObject **bytes, Py_ssize_t newsize)}: steals {@code bytes}, which only the caller holds. Returns new, or 0 with an error set. */
+    static long PyBytes_Resize(long bytes, long length) {
+        Memory.putLong(RESIZED, bytes);
+        try {
+            long ignored = (long) _PyBytes_Resize.invokeExact(RESIZED, length, 0L, 0L, 0L, 0L); // else it leaves 0
+            return Memory.getLong(RESIZED);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static final MethodHandle PyByteArray_Resize = Native.function("PyByteArray_Resize");
 
     /** {@code int PyByteArray_Resize(PyObject *bytearray, Py_ssize_t len)}. Returns 0, or -1 with an error set: it is exported as a buffer. */

@@ -47,6 +47,8 @@ final class PyLoop implements LoopHost {
     /** Transports with an owned reference each, by descriptor. */
     private Transport[] transports = new Transport[16];
 
+    /** What stream transports read. */
+    final ReadMemory readMemory = new ReadMemory();
     /** Addresses of datagrams. */
     final Peers peers = new Peers();
 
@@ -617,6 +619,7 @@ final class PyLoop implements LoopHost {
             Refs.decref(entry);
         }
         peers.clear();
+        readMemory.close();
         engine.close();
     }
 

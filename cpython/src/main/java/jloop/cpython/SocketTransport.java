@@ -22,6 +22,7 @@ final class SocketTransport extends StreamChannel implements Transport {
     private static final long ON_CALL_ERROR = Names.intern("_call_failed");
     private static final long ON_DRAINED = Names.intern("_drained");
     private static final long MAYBE_PAUSE = Names.intern("_maybe_pause_protocol");
+    private static final long READ_ERROR = Names.intern("Fatal read error on socket transport");
     private static final long GET_BUFFER_ERROR = Names.intern("Fatal error: protocol.get_buffer() call failed.");
     private static final long DATA_RECEIVED_ERROR = Names.intern("Fatal error: protocol.data_received() call failed.");
     private static final long BUFFER_UPDATED_ERROR =
@@ -80,12 +81,20 @@ final class SocketTransport extends StreamChannel implements Transport {
 
     @Override
     protected long readAddress() {
-        return buffered ? protocolBuffer() : super.readAddress();
+        return buffered ? protocolBuffer() : sharedBuffer();
     }
 
     @Override
     protected long readCapacity() {
-        return buffered ? Memory.getLong(view + BUFFER_LENGTH) : super.readCapacity();
+        return buffered ? Memory.getLong(view + BUFFER_LENGTH) : ReadMemory.SIZE;
+    }
+
+    private long sharedBuffer() {
+        long memory = loop.readMemory.address();
+        if (memory == 0) {
+            callFailed(READ_ERROR);
+        }
+        return memory;
     }
 
     private long protocolBuffer() {
@@ -139,7 +148,7 @@ final class SocketTransport extends StreamChannel implements Transport {
             if (fed == StreamFeed.TAKEN) {
                 return;
             }
-            argument = fed == StreamFeed.FAILED ? 0 : CPython.PyBytes_FromStringAndSize(from, count);
+            argument = fed == StreamFeed.FAILED ? 0 : loop.readMemory.take(count);
         }
         long result = argument == 0 ? 0 : face.inContext(name, protocol, argument);
         Refs.xdecref(argument);

@@ -58,6 +58,51 @@ class StreamChannelTest {
     }
 
     @Test
+    void shouldReadAgainInOneIterationAsLongAsTheMemoryIsFilled() {
+        channel.capacity = 10;
+        channel.startReading();
+        pair.send(new byte[25]);
+
+        host.loop.runOnce();
+
+        assertThat(channel.reads).containsExactly(10L, 10L, 5L);
+    }
+
+    @Test
+    void shouldLetOthersRunBetweenReadsOfAPeerThatNeverStopsSending() {
+        channel.capacity = 10;
+        channel.startReading();
+        pair.send(new byte[1000]);
+
+        host.loop.runOnce();
+        assertThat(channel.reads).hasSizeBetween(2, 50);
+
+        host.soon(() -> channel.reads.add(-1L));
+        host.loop.runOnce();
+        assertThat(channel.reads).contains(-1L);
+        for (int i = 0; i < 100; i++) {
+            host.at(0, () -> {}); // never waits
+            host.loop.runOnce();
+        }
+        assertThat(channel.read.size()).isEqualTo(1000);
+    }
+
+    @Test
+    void shouldNotReadAgainWhenTheListenerPausesOrDetaches() {
+        channel.capacity = 10;
+        channel.startReading();
+        channel.whenRead = channel::stopReading;
+        pair.send(new byte[100]);
+        host.loop.runOnce();
+        assertThat(channel.reads).hasSize(1);
+
+        channel.whenRead = channel::detach;
+        channel.startReading();
+        host.loop.runOnce();
+        assertThat(channel.reads).hasSize(2);
+    }
+
+    @Test
     void shouldNotTellAnEventOfAChannelThatWasDetachedInTheSameIteration() {
         channel.startReading();
         pair.send(new byte[1]);
@@ -174,13 +219,23 @@ class StreamChannelTest {
         final ByteArrayOutputStream read = new ByteArrayOutputStream();
         final List<String> events = new ArrayList<>();
         final List<Long> released = new ArrayList<>();
+        final List<Long> reads = new ArrayList<>();
+        long capacity = super.readCapacity();
+        Runnable whenRead = () -> {};
 
         Recorder(EventLoop loop, int fd) {
             super(loop, fd);
         }
 
         @Override
+        protected long readCapacity() {
+            return capacity;
+        }
+
+        @Override
         protected void received(long address, long count) {
+            reads.add(count);
+            whenRead.run();
             read.writeBytes(MemorySegment.ofAddress(address).reinterpret(count).toArray(ValueLayout.JAVA_BYTE));
         }
 
