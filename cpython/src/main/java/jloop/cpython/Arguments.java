@@ -4,6 +4,12 @@ import jloop.engine.linux.Memory;
 
 /** Reads what an upcall of the vectorcall kind was called with, and complains as a Python function would. */
 final class Arguments {
+    /**
+     * The names of the last call that had {@code context} alone, owned. asyncio's C code has one such tuple for all of its
+     * calls, and a string in it that is not interned.
+     */
+    private static long onlyContext;
+
     private Arguments() {}
 
     /**
@@ -14,6 +20,9 @@ final class Arguments {
     static long context(String method, long args, long nargs, long kwnames) {
         if (kwnames == 0) {
             return 0;
+        }
+        if (kwnames == onlyContext) {
+            return contextOrNone(Upcalls.argument(args, (int) nargs));
         }
         long context = 0;
         long count = Memory.getLong(kwnames + Layout.OB_SIZE);
@@ -28,12 +37,21 @@ final class Arguments {
             }
             context = Upcalls.argument(args, (int) nargs + i);
         }
+        if (count == 1) {
+            Refs.incref(kwnames);
+            Refs.xdecref(onlyContext);
+            onlyContext = kwnames;
+        }
+        return contextOrNone(context);
+    }
+
+    private static long contextOrNone(long context) {
         return context == Layout.NONE ? 0 : context;
     }
 
     /** Whether a keyword other than {@code context} is there: then Python sorts the arguments. */
     static boolean named(long kwnames) {
-        if (kwnames == 0) {
+        if (kwnames == 0 || kwnames == onlyContext) {
             return false;
         }
         long count = Memory.getLong(kwnames + Layout.OB_SIZE);
