@@ -180,6 +180,8 @@ def load() -> None:
             "fileno": fileno,
             "raise_os_error": _raise_os_error,
             "tasks_globals": vars(asyncio.tasks),
+            "task_in_c": getattr(asyncio.tasks, "_CTask", None),
+            "future_in_c": getattr(asyncio.futures, "_CFuture", None),
             "futures_globals": vars(asyncio.futures),
             "leave_room": _leave_room if _jvm.stack_counts() else None,
             "tasks_take_keywords": sys.version_info >= (3, 13, 3),

@@ -54,6 +54,39 @@ final class CPython {
         }
     }
 
+    private static final MethodHandle PyObject_Call = Native.function("PyObject_Call");
+
+    /** {@code PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs)}. Returns new, or 0 with an error set; runs Python code. */
+    static long PyObject_Call(long callable, long args, long kwargs) {
+        try {
+            return (long) PyObject_Call.invokeExact(callable, args, kwargs, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyDict_New = Native.function("PyDict_New");
+
+    /** {@code PyObject *PyDict_New(void)}. Returns new, or 0 with an error set. */
+    static long PyDict_New() {
+        try {
+            return (long) PyDict_New.invokeExact(0L, 0L, 0L, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static final MethodHandle PyDict_SetItem = Native.function("PyDict_SetItem");
+
+    /** {@code int PyDict_SetItem(PyObject *p, PyObject *key, PyObject *val)}. Returns 0, or -1 with an error set. */
+    static int PyDict_SetItem(long dict, long key, long value) {
+        try {
+            return (int) (long) PyDict_SetItem.invokeExact(dict, key, value, 0L, 0L, 0L);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
     private static final MethodHandle PyObject_VectorcallMethod = Native.function("PyObject_VectorcallMethod");
 
     /** {@code PyObject *PyObject_VectorcallMethod(PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames)}. Returns new, or 0 with an error set; runs Python code; {@code args[0]} is the object. */

@@ -52,6 +52,9 @@ final class PyLoop implements LoopHost {
     /** Addresses of datagrams. */
     final Peers peers = new Peers();
 
+    /** {@code {"loop": loop}}, owned, for calls that do not change it; 0 until it is asked for. */
+    private long loopKeyword;
+
     boolean debug;
     /** The program has a {@code time} or a {@code call_at} of its own: then {@code call_later} asks them, as asyncio does. */
     boolean ownTimers;
@@ -587,6 +590,16 @@ final class PyLoop implements LoopHost {
         }
     }
 
+    /** {@code {"loop": loop}}, borrowed: keywords of asyncio's own classes, which do not keep them. */
+    long loopKeyword() {
+        if (loopKeyword == 0) {
+            long dict = PyErrAlreadySet.check(CPython.PyDict_New());
+            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.LOOP, address));
+            loopKeyword = dict;
+        }
+        return loopKeyword;
+    }
+
     // ---- the end, and the collector
 
     /** Closes the engine's descriptors and gives up every reference. RuntimeError if the loop runs. */
@@ -618,6 +631,8 @@ final class PyLoop implements LoopHost {
             Refs.set(entry + Layout.TIMER_SCHEDULED, Layout.FALSE);
             Refs.decref(entry);
         }
+        Refs.xdecref(loopKeyword);
+        loopKeyword = 0;
         peers.clear();
         readMemory.close();
         engine.close();
@@ -670,7 +685,7 @@ final class PyLoop implements LoopHost {
                 }
             }
         }
-        return 0;
+        return visit(visit, loopKeyword, argument);
     }
 
     private static int visit(long visit, long object, long argument) {

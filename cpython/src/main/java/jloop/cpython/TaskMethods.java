@@ -17,12 +17,16 @@ final class TaskMethods {
     /** {@code create_task(loop, coro, **kwargs)} in Python: debug mode, task factories, rare keywords. */
     private static final long CREATE_TASK_SLOW = Namespace.get("create_task_slow");
 
+    /** asyncio's classes in C, which do not keep the keywords that they are called with; None where there are none. */
+    private static final long TASK_IN_C = Namespace.get("task_in_c");
+
+    private static final long FUTURE_IN_C = Namespace.get("future_in_c");
+
     private static final long TASK = Names.intern("Task");
     private static final long FUTURE = Names.intern("Future");
-    private static final long LOOP = Names.intern("loop");
     private static final long NAME = Names.intern("name");
     /** {@code ("loop",)}. */
-    private static final long LOOP_KEYWORD = tuple(LOOP, 0);
+    private static final long LOOP_KEYWORD = tuple(Names.LOOP, 0);
 
     private static final long DEBUG = Memory.cString("_debug");
 
@@ -103,6 +107,10 @@ final class TaskMethods {
     static long createFuture(long self, long unused1, long unused2, long unused3) {
         try {
             long type = global(FUTURES, FUTURE);
+            PyLoop loop = type == FUTURE_IN_C ? PyLoop.LOOPS.get(self) : null;
+            if (loop != null) {
+                return CPython.PyObject_Call(type, Layout.EMPTY_TUPLE, loop.loopKeyword());
+            }
             long chunk = Calls.take();
             Memory.putLong(chunk, self);
             long future = CPython.PyObject_VectorcallKeywords(type, chunk, 0, LOOP_KEYWORD);
@@ -122,6 +130,12 @@ final class TaskMethods {
                 return inPython(self, args, nargs + keywords, nargs, kwnames);
             }
             long type = global(TASKS, TASK);
+            if (keywords == 0 && type == TASK_IN_C) {
+                long coroutine = tuple(Upcalls.argument(args, 0), 0);
+                long task = CPython.PyObject_Call(type, coroutine, loop.loopKeyword());
+                Refs.decref(coroutine);
+                return task;
+            }
             long chunk = Calls.take();
             Memory.putLong(chunk, Upcalls.argument(args, 0));
             Memory.putLong(chunk + 8, self);
@@ -151,7 +165,7 @@ final class TaskMethods {
 
     private static long withLoop(long kwnames) {
         if (kwnames != lastKeywords) {
-            long combined = tuple(LOOP, kwnames);
+            long combined = tuple(Names.LOOP, kwnames);
             long oldKeywords = lastKeywords;
             long oldCombined = lastWithLoop;
             lastKeywords = Refs.share(kwnames);
