@@ -8,6 +8,7 @@ import _socket
 import socket
 import sys
 import types
+from asyncio import base_events
 from typing import Any
 
 __all__ = ["Resolver"]
@@ -27,6 +28,11 @@ _REMEMBERED = 1024
 
 _answers: dict[tuple[str, int, int, int, int, int], _AddressInfo] = {}
 _type = type
+_ipaddr_info = base_events._ipaddr_info  # type: ignore[attr-defined]
+
+
+# What asyncio makes of a host that is a number, with what follows the port in the address.
+_numeric: dict[tuple[str, int, int, int], tuple[Any, Any, int, str, tuple[int, ...]]] = {}
 
 
 class Resolver:
@@ -34,6 +40,41 @@ class Resolver:
 
     _closed: bool
     _debug: bool
+
+    async def _ensure_resolved(
+        self,
+        address: Any,
+        *,
+        family: int = 0,
+        type: int = socket.SOCK_STREAM,  # noqa: A002
+        proto: int = 0,
+        flags: int = 0,
+        loop: Any,
+    ) -> _AddressInfo:
+        """asyncio's own, whose answer is remembered for hosts that are numbers."""
+        if (
+            _type(address) is not tuple
+            or len(address) != 2
+            or _type(address[0]) is not str
+            or _type(address[1]) is not int
+            or base_events.socket is not socket
+        ):
+            return await super()._ensure_resolved(  # type: ignore[misc, no-any-return]
+                address, family=family, type=type, proto=proto, flags=flags, loop=loop
+            )
+        host, port = address
+        key = (host, family, type, proto)
+        known = _numeric.get(key)
+        if known is None:
+            info = _ipaddr_info(host, port, family, type, proto)
+            if info is None:
+                return await loop.getaddrinfo(  # type: ignore[no-any-return]
+                    host, port, family=family, type=type, proto=proto, flags=flags
+                )
+            if len(_numeric) >= _REMEMBERED:
+                _numeric.clear()
+            _numeric[key] = known = (*info[:4], info[4][2:])
+        return [(*known[:4], (host, port, *known[4]))]
 
     async def getaddrinfo(
         self,

@@ -4,6 +4,7 @@ What is awaited here is that the socket gets ready; then the call is tried again
 nothing from the socket and put nothing into it that its caller does not know of, at whatever moment that happens.
 """
 
+import _socket
 import socket
 from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
@@ -13,6 +14,7 @@ __all__ = ["SocketCalls"]
 
 _check_ssl_socket = base_events._check_ssl_socket  # type: ignore[attr-defined]
 _INET = (socket.AF_INET, socket.AF_INET6)
+_family = _socket.socket.family.__get__  # type: ignore[attr-defined]  # as an int: making the enum's member takes longer
 
 
 class SocketCalls:
@@ -130,17 +132,18 @@ class SocketCalls:
         if type(sock) is not socket.socket:
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return
-        if sock.family in _INET:
+        if _family(sock) in _INET:
             resolved = await self._ensure_resolved(  # type: ignore[attr-defined]
                 address, family=sock.family, type=sock.type, proto=sock.proto, loop=self
             )
             address = resolved[0][4]
-        try:
-            sock.connect(address)
-        except (BlockingIOError, InterruptedError):
-            pass  # goes on by itself, after a signal too
-        else:
-            return
+        for _ in range(2):  # within a machine all is done when the first returns, and only the second says so
+            try:
+                sock.connect(address)
+            except (BlockingIOError, InterruptedError):
+                pass  # goes on by itself, after a signal too
+            else:
+                return
         if not await self._until_ready(sock, True):
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return

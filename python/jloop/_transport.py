@@ -39,6 +39,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_closed_sock",
         "_closing",
         "_conn_lost",
         "_context",
@@ -52,7 +53,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         "_sock_fd",
     )
 
-    _sock: Any  # a socket, None once it is closed
+    _sock: Any  # a socket, None once it is closed: then it is `_closed_sock`
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
@@ -72,7 +73,6 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._server = None
         self._protocol = None
         super().__init__(extra, loop)
-        self._extra["socket"] = _TransportSocket(sock, self)
         if "sockname" not in self._extra:
             try:
                 self._extra["sockname"] = sock.getsockname()
@@ -117,6 +117,11 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             state = "polling" if self._loop._is_polling(self._sock_fd, True) else "idle"
             info.append(f"write=<{state}, bufsize={self.get_write_buffer_size()}>")
         return f"<{' '.join(info)}>"
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket" and name not in self._extra:  # most programs never ask
+            self._extra[name] = _TransportSocket(self._sock or self._closed_sock, self)
+        return super().get_extra_info(name, default)
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if getattr(self, "_sock", None) is not None:
@@ -305,7 +310,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 self._protocol.connection_lost(exc)
         finally:
             self._sock.close()
-            self._sock = None
+            self._closed_sock, self._sock = self._sock, None
             self._protocol = None
             self._loop = None
             self._context = None

@@ -20,15 +20,25 @@ PROGRAM = """
         # what a handle, a transport or a call could keep; None and small numbers are immortal from 3.12 on
         return {name: sys.getrefcount(thing) for name, thing in watched.items()}
 
+    def rest():
+        # waits, after each of which some of the handles are freed that a burst has left in their pool
+        loop = new_event_loop()
+        for _ in range(60):
+            loop.call_later(1e-4, loop.stop)
+            loop.run_forever()
+        loop.close()
+
     def measure(rounds, allowed_mib, once):
         \"\"\"Run `once` to warm up, then `rounds` times more; what is held afterwards must be what was held before.\"\"\"
         for _ in range(3):
             once()
+        rest()
         collect()
         counts, held, files, kernel = type_counts(), references(), descriptors(), kernel_threads()
         memory = resident()
         for _ in range(rounds):
             once()
+        rest()
         collect()
         after = type_counts()
         grown = {name: after[name] - counts.get(name, 0) for name in after if after[name] - counts.get(name, 0) > 2}

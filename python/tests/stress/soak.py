@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import collections
 import contextlib
+import ctypes
 import gc
 import hashlib
 import logging
@@ -448,7 +449,6 @@ class Soak:
     async def watch(self, seconds: float, until: float) -> None:
         """Memory after a quarter of the time, and now and then a line of progress."""
         await asyncio.sleep(seconds / 4)
-        gc.collect()
         self.memory = resident()
         shown = time.monotonic()
         while time.monotonic() < until and not self.ending:
@@ -473,7 +473,9 @@ class Soak:
 
 
 def resident() -> float:
-    """Resident memory in MiB."""
+    """Resident memory in MiB, without what the C library keeps for later."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -543,7 +545,6 @@ def main() -> int:
         asyncio.set_event_loop(loop)
         soak = Soak(loop, seed, Path(folder), options.verbose)
         loop.run_until_complete(soak.main(options.seconds))
-        gc.collect()
         memory = resident()
         loop.close()
     gc.collect()
