@@ -28,6 +28,7 @@ _REMEMBERED = 1024
 
 _answers: dict[tuple[str, int, int, int, int, int], _AddressInfo] = {}
 _type = type
+_BASE_EVENTS = vars(base_events)  # tests exchange what is in there
 _ipaddr_info = base_events._ipaddr_info  # type: ignore[attr-defined]
 
 
@@ -57,7 +58,7 @@ class Resolver:
             or len(address) != 2
             or _type(address[0]) is not str
             or _type(address[1]) is not int
-            or base_events.socket is not socket
+            or _BASE_EVENTS["socket"] is not socket
         ):
             return await super()._ensure_resolved(  # type: ignore[misc, no-any-return]
                 address, family=family, type=type, proto=proto, flags=flags, loop=loop
