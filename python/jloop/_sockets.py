@@ -137,13 +137,20 @@ class SocketCalls:
                 address, family=sock.family, type=sock.type, proto=sock.proto, loop=self
             )
             address = resolved[0][4]
-        for _ in range(2):  # within a machine all is done when the first returns, and only the second says so
-            try:
-                sock.connect(address)
-            except (BlockingIOError, InterruptedError):
-                pass  # goes on by itself, after a signal too
-            else:
-                return
+        try:
+            sock.connect(address)
+        except (BlockingIOError, InterruptedError):
+            pass  # goes on by itself, after a signal too
+        else:
+            return
+        try:  # within a machine it is done by now, and a second call says so
+            sock.connect(address)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            raise OSError(error.errno, f"Connect call failed {address}") from None
+        else:
+            return
         if not await self._until_ready(sock, True):
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return

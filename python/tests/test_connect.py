@@ -36,6 +36,20 @@ async def echo_server(host: str = "127.0.0.1") -> AsyncIterator[Address]:
     await server.wait_closed()
 
 
+async def test_a_refused_connection_says_where_to(loop: Loop) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = closed.getsockname()
+        with pytest.raises(ConnectionRefusedError) as raised:
+            await loop.create_connection(asyncio.Protocol, *address)
+        assert str(raised.value) == f"[Errno {errno.ECONNREFUSED}] Connect call failed {address}"
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            with pytest.raises(ConnectionRefusedError) as raised:
+                await loop.sock_connect(sock, address)
+            assert str(raised.value) == f"[Errno {errno.ECONNREFUSED}] Connect call failed {address}"
+
+
 async def end(protocol: Recorder) -> None:
     protocol.transport.abort()
     await protocol.wait_for("lost")
