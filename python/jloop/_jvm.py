@@ -54,6 +54,16 @@ _PROT_READ, _PROT_WRITE = 1, 2  # sys/mman.h
 _LC_ALL = 6  # bits/locale.h
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
 
+# What the engine's DirectLinker uses; without them it makes do with Java's public linker.
+_OPENED_PACKAGES = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in (
+        "java.lang.invoke",
+        "jdk.internal.foreign.abi",
+        "jdk.internal.foreign.abi." + ("aarch64" if os.uname().machine == "aarch64" else "x64.sysv"),
+    )
+]
+
 # Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
 _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 
@@ -230,6 +240,8 @@ def basic_options() -> list[str]:
         f"-Djava.class.path={CLASS_PATH}",
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",  # without a warning: UnsafeMemory
+        *_OPENED_PACKAGES,
+        "-Djdk.reflect.useNativeAccessorOnly=true",  # a method that is called once is not worth writing a class for
         "-Xrs",  # SIGINT, SIGTERM, SIGHUP and SIGQUIT are Python's
         # What only starting runs is not worth compiling: on one core that is a third of the time to the first callback.
         "-XX:CompileCommand=quiet",

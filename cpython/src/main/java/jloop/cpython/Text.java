@@ -1,6 +1,5 @@
 package jloop.cpython;
 
-import java.lang.invoke.MethodHandle;
 import jloop.engine.linux.Native;
 
 /**
@@ -10,51 +9,31 @@ import jloop.engine.linux.Native;
 final class Text {
     private Text() {}
 
-    private static AssertionError unexpected(Throwable t) {
-        return new AssertionError("a C function threw", t); // cannot happen: downcalls throw nothing
-    }
-
-    private static final MethodHandle PyUnicode_FromString = Native.function("PyUnicode_FromString");
+    private static final long PyUnicode_FromString = Native.symbol("PyUnicode_FromString");
 
     /** {@code PyObject *PyUnicode_FromString(const char *str)}. Returns new, or 0 with an error set. */
     static long PyUnicode_FromString(long text) {
-        try {
-            return (long) PyUnicode_FromString.invokeExact(text, 0L, 0L, 0L, 0L, 0L);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
+        return Native.call(PyUnicode_FromString, text);
     }
 
-    private static final MethodHandle PyUnicode_AsUTF8AndSize = Native.function("PyUnicode_AsUTF8AndSize");
+    private static final long PyUnicode_AsUTF8AndSize = Native.symbol("PyUnicode_AsUTF8AndSize");
 
     /** {@code const char *PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size)}. Returns borrowed from the object, or 0 with an error set. */
     static long PyUnicode_AsUTF8AndSize(long object, long size) {
-        try {
-            return (long) PyUnicode_AsUTF8AndSize.invokeExact(object, size, 0L, 0L, 0L, 0L);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
+        return Native.call(PyUnicode_AsUTF8AndSize, object, size);
     }
 
-    private static final MethodHandle PyUnicode_DecodeFSDefault = Native.function("PyUnicode_DecodeFSDefault");
+    private static final long PyUnicode_DecodeFSDefault = Native.symbol("PyUnicode_DecodeFSDefault");
 
     /** {@code PyObject *PyUnicode_DecodeFSDefault(const char *str)}. Returns new, or 0 with an error set. */
     static long PyUnicode_DecodeFSDefault(long text) {
-        try {
-            return (long) PyUnicode_DecodeFSDefault.invokeExact(text, 0L, 0L, 0L, 0L, 0L);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
+        return Native.call(PyUnicode_DecodeFSDefault, text);
     }
 
-    private static final MethodHandle PyUnicode_EncodeFSDefault = Native.function("PyUnicode_EncodeFSDefault");
+    private static final long PyUnicode_EncodeFSDefault = Native.symbol("PyUnicode_EncodeFSDefault");
 
     /** {@code PyObject *PyUnicode_EncodeFSDefault(PyObject *unicode)}. Returns a new {@code bytes}, or 0 with an error set. */
     static long PyUnicode_EncodeFSDefault(long object) {
-        try {
-            return (long) PyUnicode_EncodeFSDefault.invokeExact(object, 0L, 0L, 0L, 0L, 0L);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
+        return Native.call(PyUnicode_EncodeFSDefault, object);
     }
 }

@@ -1,7 +1,5 @@
 package jloop.cpython;
 
-import java.lang.invoke.MethodHandles;
-
 /** The Python types and functions that the hot paths know, as constants. Loaded after {@link Layout} has checked this CPython. */
 final class Types {
     static final long HANDLE = Namespace.get("handle");
@@ -25,15 +23,13 @@ final class Types {
     /** {@code fileno(object)}: the descriptor of an int or of an object with {@code fileno()}. */
     static final long FILENO = Namespace.get("fileno");
 
-    static final HandlePool HANDLES =
-            new HandlePool(HANDLE, false, Upcalls.pointer(MethodHandles.lookup(), "deallocHandle"));
+    static final HandlePool HANDLES = new HandlePool(HANDLE, false, HandleDestructors.pointer("handle"));
     static final HandlePool TIMER_HANDLES =
-            new HandlePool(TIMER_HANDLE, true, Upcalls.pointer(MethodHandles.lookup(), "deallocTimerHandle"));
+            new HandlePool(TIMER_HANDLE, true, HandleDestructors.pointer("timerHandle"));
     /** What {@code call_soon_threadsafe} makes. */
     static final HandlePool THREAD_SAFE_HANDLES = THREAD_SAFE_HANDLE == HANDLE
             ? HANDLES
-            : new HandlePool(
-                    THREAD_SAFE_HANDLE, false, Upcalls.pointer(MethodHandles.lookup(), "deallocThreadSafeHandle"));
+            : new HandlePool(THREAD_SAFE_HANDLE, false, HandleDestructors.pointer("threadSafeHandle"));
 
     private Types() {}
 
@@ -52,45 +48,5 @@ final class Types {
         HANDLES.trim();
         TIMER_HANDLES.trim();
         THREAD_SAFE_HANDLES.trim();
-    }
-
-    /** {@code void tp_dealloc(PyObject *self)}. */
-    static long deallocHandle(long self, long unused1, long unused2, long unused3) {
-        try {
-            HANDLES.dealloc(self);
-        } catch (Throwable t) {
-            reportDealloc(t);
-        }
-        return 0;
-    }
-
-    /** {@code void tp_dealloc(PyObject *self)}. */
-    static long deallocTimerHandle(long self, long unused1, long unused2, long unused3) {
-        try {
-            TIMER_HANDLES.dealloc(self);
-        } catch (Throwable t) {
-            reportDealloc(t);
-        }
-        return 0;
-    }
-
-    /** {@code void tp_dealloc(PyObject *self)}. */
-    static long deallocThreadSafeHandle(long self, long unused1, long unused2, long unused3) {
-        try {
-            THREAD_SAFE_HANDLES.dealloc(self);
-        } catch (Throwable t) {
-            reportDealloc(t);
-        }
-        return 0;
-    }
-
-    /** A destructor has nobody to raise to; it keeps an error that is set already. */
-    private static void reportDealloc(Throwable t) {
-        long pending = CPython.PyErr_Occurred() == 0 ? 0 : Errors.take();
-        Errors.raise(t);
-        Errors.unraisable(0);
-        if (pending != 0) {
-            Errors.restore(pending);
-        }
     }
 }

@@ -48,7 +48,7 @@ final class Upcalls {
 
     private Upcalls() {}
 
-    /** A C function pointer to the static method {@code name} of {@code lookup}'s class. */
+    /** A C function pointer to the static method {@code name} of {@code lookup}'s class, which is initialized. */
     static long pointer(MethodHandles.Lookup lookup, String name) {
         try {
             MethodHandle target = lookup.findStatic(lookup.lookupClass(), name, SHAPE);

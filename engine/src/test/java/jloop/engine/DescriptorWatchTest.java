@@ -2,7 +2,6 @@ package jloop.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
 import jloop.engine.linux.Files;
@@ -13,7 +12,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
 class DescriptorWatchTest {
-    private static final MethodHandle dup = Native.function("dup");
+    private static final long dup = Native.symbol("dup");
 
     private final TestHost host = new TestHost();
     private final SocketPair pair = new SocketPair();
@@ -228,7 +227,7 @@ class DescriptorWatchTest {
 
     private static int duplicate(int fd) {
         try {
-            return (int) (long) dup.invokeExact((long) fd, 0L, 0L, 0L, 0L, 0L);
+            return (int) Native.call(dup, fd);
         } catch (Throwable t) {
             throw new AssertionError(t);
         }

@@ -3,7 +3,6 @@ package jloop.engine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import jloop.engine.linux.CallState;
 import jloop.engine.linux.Files;
 import jloop.engine.linux.Native;
@@ -16,7 +15,7 @@ final class SocketPair implements AutoCloseable {
     private static final int SOCK_DGRAM = 2;
     private static final int SOCK_NONBLOCK = 0x800;
 
-    private static final MethodHandle socketpair = Native.function("socketpair");
+    private static final long socketpair = Native.symbol("socketpair");
 
     final CallState state = new CallState();
     final int ours;
@@ -34,8 +33,7 @@ final class SocketPair implements AutoCloseable {
     private SocketPair(int type) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment pair = arena.allocate(8, 4);
-            long result = (long)
-                    socketpair.invokeExact((long) AF_UNIX, (long) (type | SOCK_NONBLOCK), 0L, pair.address(), 0L, 0L);
+            long result = Native.call(socketpair, AF_UNIX, type | SOCK_NONBLOCK, 0, pair.address());
             if ((int) result != 0) {
                 throw new IllegalStateException("socketpair");
             }

@@ -3,7 +3,6 @@ package jloop.engine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import jloop.engine.linux.Addresses;
 import jloop.engine.linux.CallState;
 import jloop.engine.linux.Files;
@@ -15,10 +14,10 @@ import jloop.engine.linux.Sockets;
 final class UdpSocket implements AutoCloseable {
     private static final int SOCK_DGRAM_NONBLOCK = 2 | 0x800;
 
-    private static final MethodHandle socket = Native.function("socket");
-    private static final MethodHandle bind = Native.function("bind");
-    private static final MethodHandle connect = Native.function("connect");
-    private static final MethodHandle getsockname = Native.function("getsockname");
+    private static final long socket = Native.symbol("socket");
+    private static final long bind = Native.symbol("bind");
+    private static final long connect = Native.symbol("connect");
+    private static final long getsockname = Native.symbol("getsockname");
 
     private final CallState state = new CallState();
     final int fd;
@@ -26,14 +25,14 @@ final class UdpSocket implements AutoCloseable {
 
     UdpSocket() {
         try (Arena arena = Arena.ofConfined()) {
-            fd = (int) (long) socket.invokeExact((long) Addresses.AF_INET, (long) SOCK_DGRAM_NONBLOCK, 0L, 0L, 0L, 0L);
+            fd = (int) Native.call(socket, Addresses.AF_INET, SOCK_DGRAM_NONBLOCK);
             long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
             Addresses.putFamily(address, Addresses.AF_INET);
             Addresses.parse(
                     Addresses.AF_INET, arena.allocateFrom("127.0.0.1").address(), address + Addresses.IN_ADDRESS);
-            call("bind", (long) bind.invokeExact((long) fd, address, (long) Addresses.IN_SIZE, 0L, 0L, 0L));
+            call("bind", Native.call(bind, fd, address, Addresses.IN_SIZE));
             MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Addresses.IN_SIZE);
-            call("getsockname", (long) getsockname.invokeExact((long) fd, address, length.address(), 0L, 0L, 0L));
+            call("getsockname", Native.call(getsockname, fd, address, length.address()));
             name = new SocketName(address, Addresses.IN_SIZE);
         } catch (Throwable t) {
             throw new IllegalStateException(t);
@@ -44,7 +43,7 @@ final class UdpSocket implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
             peer.copyTo(address);
-            call("connect", (long) connect.invokeExact((long) fd, address, (long) peer.length(), 0L, 0L, 0L));
+            call("connect", Native.call(connect, fd, address, peer.length()));
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }

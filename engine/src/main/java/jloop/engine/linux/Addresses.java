@@ -1,7 +1,5 @@
 package jloop.engine.linux;
 
-import java.lang.invoke.MethodHandle;
-
 /**
  * Socket addresses, as memory and as text.
  *
@@ -38,8 +36,8 @@ public final class Addresses {
     /** Memory that holds any address as text: {@code INET6_ADDRSTRLEN}, netinet/in.h. */
     public static final int TEXT_SIZE = 46;
 
-    private static final MethodHandle inet_pton = Native.function("inet_pton");
-    private static final MethodHandle inet_ntop = Native.function("inet_ntop");
+    private static final long inet_pton = Native.symbol("inet_pton");
+    private static final long inet_ntop = Native.symbol("inet_ntop");
 
     private Addresses() {}
 
@@ -48,20 +46,12 @@ public final class Addresses {
      * {@code address} in 4 or 16 bytes.
      */
     public static boolean parse(int family, long text, long address) {
-        try {
-            return (int) (long) inet_pton.invokeExact((long) family, text, address, 0L, 0L, 0L) == 1;
-        } catch (Throwable t) {
-            throw new AssertionError("inet_pton", t);
-        }
+        return (int) Native.call(inet_pton, family, text, address) == 1;
     }
 
     /** {@code const char *inet_ntop(int af, const void *src, char *dst, socklen_t size)}: writes {@code TEXT_SIZE} bytes at most to {@code text}. */
     public static void format(int family, long address, long text) {
-        try {
-            long ignored = (long) inet_ntop.invokeExact((long) family, address, text, (long) TEXT_SIZE, 0L, 0L);
-        } catch (Throwable t) {
-            throw new AssertionError("inet_ntop", t);
-        }
+        Native.call(inet_ntop, family, address, text, TEXT_SIZE);
     }
 
     /** {@code sa_family} of the address at {@code name}. */

@@ -1,25 +1,55 @@
 package jloop.engine.linux;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 
 /**
- * Where a system call leaves its {@code errno}: it has to be taken before the JVM runs anything else on the thread.
+ * Makes system calls, and is where they leave their {@code errno}: it has to be taken before the JVM runs anything else
+ * on the thread. Every result is that of the C function if it is not negative, otherwise {@code -errno}.
  *
  * <p>One thread at a time.
  */
 public final class CallState {
-    final MemorySegment segment;
+    /** Keeps the memory at {@link #errno}. */
+    private final MemorySegment memory = Arena.ofAuto().allocate(Integer.BYTES, Integer.BYTES);
 
-    public CallState() {
-        segment = Arena.ofAuto().allocate(Linker.Option.captureStateLayout());
+    /** Address of an {@code int}. */
+    private final long errno = memory.address();
+
+    /** Calls a function that returns {@code int}, given by its address. */
+    int callInt(long function, long first) {
+        return (int) check((int) Native.systemCall(function, errno, first, 0, 0, 0, 0, 0));
     }
 
-    /** {@code result} if it is not negative, otherwise {@code -errno} of the call that gave it. */
-    long check(long result) {
-        return result >= 0 ? result : -segment.get(JAVA_INT, 0);
+    int callInt(long function, long first, long second) {
+        return (int) check((int) Native.systemCall(function, errno, first, second, 0, 0, 0, 0));
+    }
+
+    int callInt(long function, long first, long second, long third, long fourth) {
+        return (int) check((int) Native.systemCall(function, errno, first, second, third, fourth, 0, 0));
+    }
+
+    int callInt(long function, long first, long second, long third, long fourth, long fifth) {
+        return (int) check((int) Native.systemCall(function, errno, first, second, third, fourth, fifth, 0));
+    }
+
+    /** Calls a function that returns {@code ssize_t}, given by its address. */
+    long call(long function, long first, long second, long third) {
+        return check(Native.systemCall(function, errno, first, second, third, 0, 0, 0));
+    }
+
+    long call(long function, long first, long second, long third, long fourth) {
+        return check(Native.systemCall(function, errno, first, second, third, fourth, 0, 0));
+    }
+
+    long call(long function, long first, long second, long third, long fourth, long fifth, long sixth) {
+        return check(Native.systemCall(function, errno, first, second, third, fourth, fifth, sixth));
+    }
+
+    private long check(long result) {
+        long checked = result >= 0 ? result : -Memory.getInt(errno);
+        Reference.reachabilityFence(this);
+        return checked;
     }
 }

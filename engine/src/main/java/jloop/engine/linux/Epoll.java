@@ -1,7 +1,5 @@
 package jloop.engine.linux;
 
-import java.lang.invoke.MethodHandle;
-
 /**
  * {@code epoll(7)}: three calls and the array they fill.
  *
@@ -32,33 +30,22 @@ public final class Epoll {
     /** Size of one {@code struct epoll_event} in bytes. */
     public static final int EVENT_SIZE = PACKED ? 12 : 16;
 
-    private static final MethodHandle epoll_create1 = Native.systemCall("epoll_create1");
-    private static final MethodHandle epoll_ctl = Native.systemCall("epoll_ctl");
-    private static final MethodHandle epoll_wait = Native.systemCall("epoll_wait");
-    /** Null where glibc (before 2.35) has none: then waits are rounded up to milliseconds. */
-    private static final MethodHandle epoll_pwait2 =
-            Native.find("epoll_pwait2") == 0 ? null : Native.systemCall("epoll_pwait2");
+    private static final long epoll_create1 = Native.symbol("epoll_create1");
+    private static final long epoll_ctl = Native.symbol("epoll_ctl");
+    private static final long epoll_wait = Native.symbol("epoll_wait");
+    /** 0 where glibc (before 2.35) has none: then waits are rounded up to milliseconds. */
+    private static final long epoll_pwait2 = Native.find("epoll_pwait2");
 
     private Epoll() {}
 
     /** {@code int epoll_create1(int flags)} with {@code EPOLL_CLOEXEC}: a descriptor, or {@code -errno}. */
     public static int create(CallState state) {
-        try {
-            return (int) state.check(
-                    (int) (long) epoll_create1.invokeExact(state.segment, (long) EPOLL_CLOEXEC, 0L, 0L, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("epoll_create1", t);
-        }
+        return state.callInt(epoll_create1, EPOLL_CLOEXEC);
     }
 
     /** {@code int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)}: 0, or {@code -errno}. */
     public static int ctl(CallState state, int epfd, int op, int fd, long event) {
-        try {
-            return (int) state.check((int)
-                    (long) epoll_ctl.invokeExact(state.segment, (long) epfd, (long) op, (long) fd, event, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("epoll_ctl", t);
-        }
+        return state.callInt(epoll_ctl, epfd, op, fd, event);
     }
 
     /**
@@ -66,17 +53,12 @@ public final class Epoll {
      * milliseconds, -1 for none: the number of events, or {@code -errno}. Blocks unless {@code timeoutMillis} is 0.
      */
     public static int wait(CallState state, int epfd, long events, int maxEvents, int timeoutMillis) {
-        try {
-            return (int) state.check((int) (long) epoll_wait.invokeExact(
-                    state.segment, (long) epfd, events, (long) maxEvents, (long) timeoutMillis, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("epoll_wait", t);
-        }
+        return state.callInt(epoll_wait, epfd, events, maxEvents, timeoutMillis);
     }
 
     /** Whether {@link #waitNanos} is there. */
     public static boolean hasNanos() {
-        return epoll_pwait2 != null;
+        return epoll_pwait2 != 0;
     }
 
     /**
@@ -85,12 +67,7 @@ public final class Epoll {
      * 5.11.
      */
     public static int waitNanos(CallState state, int epfd, long events, int maxEvents, long timespec) {
-        try {
-            return (int) state.check((int) (long)
-                    epoll_pwait2.invokeExact(state.segment, (long) epfd, events, (long) maxEvents, timespec, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("epoll_pwait2", t);
-        }
+        return state.callInt(epoll_pwait2, epfd, events, maxEvents, timespec);
     }
 
     /** Writes the one {@code struct epoll_event} at {@code event}. */

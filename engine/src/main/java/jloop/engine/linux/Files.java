@@ -1,52 +1,33 @@
 package jloop.engine.linux;
 
-import java.lang.invoke.MethodHandle;
-
 /** Calls on any descriptor. Every result is not negative, or {@code -errno}. */
 public final class Files {
     private static final int EFD_CLOEXEC_NONBLOCK = 0x80000 | 0x800; // O_CLOEXEC | O_NONBLOCK
 
-    private static final MethodHandle close = Native.systemCall("close");
-    private static final MethodHandle read = Native.systemCall("read");
-    private static final MethodHandle write = Native.systemCall("write");
-    private static final MethodHandle eventfd = Native.systemCall("eventfd");
+    private static final long close = Native.symbol("close");
+    private static final long read = Native.symbol("read");
+    private static final long write = Native.symbol("write");
+    private static final long eventfd = Native.symbol("eventfd");
 
     private Files() {}
 
     /** {@code int close(int fd)}. */
     public static int close(CallState state, int fd) {
-        try {
-            return (int) state.check((int) (long) close.invokeExact(state.segment, (long) fd, 0L, 0L, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("close", t);
-        }
+        return state.callInt(close, fd);
     }
 
     /** {@code ssize_t read(int fd, void *buf, size_t count)}. */
     public static long read(CallState state, int fd, long buffer, long count) {
-        try {
-            return state.check((long) read.invokeExact(state.segment, (long) fd, buffer, count, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("read", t);
-        }
+        return state.call(read, fd, buffer, count);
     }
 
     /** {@code ssize_t write(int fd, const void *buf, size_t count)}. */
     public static long write(CallState state, int fd, long buffer, long count) {
-        try {
-            return state.check((long) write.invokeExact(state.segment, (long) fd, buffer, count, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("write", t);
-        }
+        return state.call(write, fd, buffer, count);
     }
 
     /** {@code int eventfd(unsigned int initval, int flags)}, non-blocking and closed on exec: a descriptor. */
     public static int eventfd(CallState state) {
-        try {
-            return (int) state.check(
-                    (int) (long) eventfd.invokeExact(state.segment, 0L, (long) EFD_CLOEXEC_NONBLOCK, 0L, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("eventfd", t);
-        }
+        return state.callInt(eventfd, 0, EFD_CLOEXEC_NONBLOCK);
     }
 }

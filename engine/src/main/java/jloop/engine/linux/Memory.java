@@ -1,7 +1,6 @@
 package jloop.engine.linux;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -78,6 +77,14 @@ public final class Memory {
 
     /** The NUL-terminated UTF-8 string at {@code address}. */
     public static String string(long address) {
-        return MemorySegment.ofAddress(address).reinterpret(Long.MAX_VALUE).getString(0);
+        int length = 0;
+        while (getByte(address + length) != 0) {
+            length++;
+        }
+        byte[] text = new byte[length];
+        for (int i = 0; i < length; i++) { // a segment's way costs a class at start
+            text[i] = getByte(address + i);
+        }
+        return new String(text, StandardCharsets.UTF_8);
     }
 }

@@ -1,7 +1,5 @@
 package jloop.engine.linux;
 
-import java.lang.invoke.MethodHandle;
-
 /**
  * Datagrams with their addresses, one or many in a call. Every result is not negative, or {@code -errno}. None blocks:
  * {@code MSG_DONTWAIT} is set although descriptors are non-blocking, since many messages would be waited for together.
@@ -44,10 +42,10 @@ public final class Messages {
     private static final int SOL_UDP = 17;
     private static final int UDP_SEGMENT = 103; // linux/udp.h
 
-    private static final MethodHandle recvmmsg = Native.systemCall("recvmmsg");
-    private static final MethodHandle sendmmsg = Native.systemCall("sendmmsg");
-    private static final MethodHandle sendto = Native.systemCall("sendto");
-    private static final MethodHandle getsockopt = Native.systemCall("getsockopt");
+    private static final long recvmmsg = Native.symbol("recvmmsg");
+    private static final long sendmmsg = Native.symbol("sendmmsg");
+    private static final long sendto = Native.symbol("sendto");
+    private static final long getsockopt = Native.symbol("getsockopt");
 
     private Messages() {}
 
@@ -56,12 +54,7 @@ public final class Messages {
      * without a timeout: how many messages there were. An error after the first is kept for the next call.
      */
     public static int receive(CallState state, int fd, long vector, int count) {
-        try {
-            return (int) state.check((int) (long)
-                    recvmmsg.invokeExact(state.segment, (long) fd, vector, (long) count, (long) MSG_DONTWAIT, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("recvmmsg", t);
-        }
+        return state.callInt(recvmmsg, fd, vector, count, MSG_DONTWAIT);
     }
 
     /**
@@ -69,12 +62,7 @@ public final class Messages {
      * sent. One that fails ends the call; it is the error only where it comes first.
      */
     public static int send(CallState state, int fd, long vector, int count) {
-        try {
-            return (int) state.check((int) (long) sendmmsg.invokeExact(
-                    state.segment, (long) fd, vector, (long) count, (long) (MSG_DONTWAIT | MSG_NOSIGNAL), 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("sendmmsg", t);
-        }
+        return state.callInt(sendmmsg, fd, vector, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
     /**
@@ -82,13 +70,7 @@ public final class Messages {
      * socklen_t addrlen)}: bytes sent. Without a name, 0 and 0, it goes to the connected peer.
      */
     public static long sendTo(CallState state, int fd, long buffer, long length, long name, int nameLength) {
-        try {
-            return state.check((long) sendto.invokeExact(
-                    state.segment, (long) fd, buffer, length, (long) (MSG_DONTWAIT | MSG_NOSIGNAL), name, (long)
-                            nameLength));
-        } catch (Throwable t) {
-            throw new AssertionError("sendto", t);
-        }
+        return state.call(sendto, fd, buffer, length, MSG_DONTWAIT | MSG_NOSIGNAL, name, nameLength);
     }
 
     /** Writes the control data that cuts a message into datagrams of {@code size} bytes, to {@link #SEGMENT_CONTROL_SIZE} bytes. */
@@ -109,12 +91,7 @@ public final class Messages {
         Memory.putInt(scratch, 0);
         Memory.putInt(scratch + 4, Integer.BYTES);
         int result;
-        try {
-            result = (int) state.check((int) (long) getsockopt.invokeExact(
-                    state.segment, (long) fd, (long) SOL_UDP, (long) UDP_SEGMENT, scratch, scratch + 4, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("getsockopt", t);
-        }
+        result = state.callInt(getsockopt, fd, SOL_UDP, UDP_SEGMENT, scratch, scratch + 4);
         return result < 0 ? result : Memory.getInt(scratch);
     }
 }

@@ -1,45 +1,35 @@
 package jloop.engine.linux;
 
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
-import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
-import java.util.Arrays;
 
 /**
- * Binds C functions and makes C function pointers, all through few shapes.
+ * Calls C functions by address and makes C function pointers, all through few shapes.
  *
- * <p>Each further shape costs 3 to 19 ms of start-up, each further function of a known shape 0.1 ms. So every C
- * function is called as <em>six longs to long</em>: on x86-64 and AArch64 surplus integer arguments are harmless, and a
- * narrower result is a cast at the caller. System calls use the same shape plus the captured {@code errno}
- * ({@link CallState}).
+ * <p>Each further shape costs milliseconds of start-up. So every C function is called as <em>six longs to long</em>: on
+ * x86-64 and AArch64 surplus integer arguments are harmless, and a narrower result is a cast at the caller. System calls
+ * use the same shape plus the captured {@code errno}, see {@link CallState}.
  */
 public final class Native {
-    private static final Linker LINKER = Linker.nativeLinker();
-    private static final FunctionDescriptor SIX_LONGS = longs(6);
-    private static final FunctionDescriptor FOUR_LONGS = longs(4);
-    private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
+    private static final NativeLinker LINKER = NativeLinker.best();
+    private static final MethodHandle FUNCTION = LINKER.function();
+    private static final MethodHandle SYSTEM_CALL = LINKER.systemCall();
 
     /** {@code void *dlsym(void *handle, const char *symbol)}; sees libpython, which the default lookup does not. */
-    private static final MethodHandle DLSYM =
-            LINKER.downcallHandle(LINKER.defaultLookup().find("dlsym").orElseThrow(), SIX_LONGS);
+    private static final long DLSYM = NativeLinker.library("dlsym");
+
+    private static final int NAME_SIZE = 128;
+    private static final long NAME = Memory.allocateForever(NAME_SIZE);
 
     private Native() {}
 
-    /** The address of the symbol {@code name} in this process, or 0 if there is none. */
-    public static long find(String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            long text = arena.allocate(Memory.cStringSize(name)).address();
-            Memory.putCString(text, name);
-            // RTLD_DEFAULT is 0: the main program and everything loaded with global scope
-            return (long) DLSYM.invokeExact(0L, text, 0L, 0L, 0L, 0L);
-        } catch (Throwable t) {
-            throw new AssertionError("dlsym", t);
+    /** The address of the symbol {@code name} in this process, or 0 if there is none. Any thread. */
+    public static synchronized long find(String name) {
+        if (Memory.cStringSize(name) > NAME_SIZE) {
+            throw new IllegalArgumentException("a name of " + name.length() + " characters");
         }
+        Memory.putCString(NAME, name);
+        // RTLD_DEFAULT is 0: the main program and everything loaded with global scope
+        return call(DLSYM, 0, NAME);
     }
 
     /**
@@ -55,19 +45,43 @@ public final class Native {
         return address;
     }
 
-    /** A handle of type {@code (long, long, long, long, long, long) -> long} that calls the C function {@code name}. */
-    public static MethodHandle function(String name) {
-        return LINKER.downcallHandle(MemorySegment.ofAddress(symbol(name)), SIX_LONGS);
+    /** Calls the C function at the address {@code function}; nothing checks that there is one. */
+    public static long call(long function, long first, long second, long third, long fourth, long fifth, long sixth) {
+        try {
+            return (long) FUNCTION.invokeExact(function, first, second, third, fourth, fifth, sixth);
+        } catch (Throwable t) {
+            throw new AssertionError("a C function threw", t); // cannot happen: C throws nothing
+        }
     }
 
-    /** As {@link #function}, with the function's address as first argument, a {@link MemorySegment}. */
-    public static MethodHandle pointer() {
-        return LINKER.downcallHandle(SIX_LONGS);
+    public static long call(long function) {
+        return call(function, 0, 0, 0, 0, 0, 0);
     }
 
-    /** As {@link #function}, with the segment of a {@link CallState} as first argument, which takes {@code errno}. */
-    public static MethodHandle systemCall(String name) {
-        return LINKER.downcallHandle(MemorySegment.ofAddress(symbol(name)), SIX_LONGS, ERRNO);
+    public static long call(long function, long first) {
+        return call(function, first, 0, 0, 0, 0, 0);
+    }
+
+    public static long call(long function, long first, long second) {
+        return call(function, first, second, 0, 0, 0, 0);
+    }
+
+    public static long call(long function, long first, long second, long third) {
+        return call(function, first, second, third, 0, 0, 0);
+    }
+
+    public static long call(long function, long first, long second, long third, long fourth) {
+        return call(function, first, second, third, fourth, 0, 0);
+    }
+
+    /** As {@link #call}; afterwards the {@code int} at the address {@code errno} is what the call left in its own. */
+    static long systemCall(
+            long function, long errno, long first, long second, long third, long fourth, long fifth, long sixth) {
+        try {
+            return (long) SYSTEM_CALL.invokeExact(function, errno, first, second, third, fourth, fifth, sixth);
+        } catch (Throwable t) {
+            throw new AssertionError("a system call threw", t); // cannot happen: C throws nothing
+        }
     }
 
     /**
@@ -75,12 +89,6 @@ public final class Native {
      * as the process. {@code target} must not throw: an exception that leaves it ends the process.
      */
     public static long upcall(MethodHandle target) {
-        return LINKER.upcallStub(target, FOUR_LONGS, Arena.global()).address();
-    }
-
-    private static FunctionDescriptor longs(int count) {
-        MemoryLayout[] arguments = new MemoryLayout[count];
-        Arrays.fill(arguments, JAVA_LONG);
-        return FunctionDescriptor.of(JAVA_LONG, arguments);
+        return LINKER.upcall(target);
     }
 }

@@ -1,7 +1,5 @@
 package jloop.engine.linux;
 
-import java.lang.invoke.MethodHandle;
-
 /** Socket calls of {@code socket(7)}. Every result is not negative, or {@code -errno}. None blocks: descriptors are non-blocking. */
 public final class Sockets {
     private static final int MSG_NOSIGNAL = 0x4000; // bits/socket.h
@@ -29,58 +27,34 @@ public final class Sockets {
     public static final int MSG_CONTROLLEN = 40;
     public static final int IOVEC_SIZE = 16;
 
-    private static final MethodHandle recv = Native.systemCall("recv");
-    private static final MethodHandle send = Native.systemCall("send");
-    private static final MethodHandle sendmsg = Native.systemCall("sendmsg");
+    private static final long recv = Native.symbol("recv");
+    private static final long send = Native.symbol("send");
+    private static final long sendmsg = Native.symbol("sendmsg");
 
     private Sockets() {}
 
     /** {@code ssize_t recv(int sockfd, void *buf, size_t len, int flags)}: bytes received, 0 at end of file. */
     public static long recv(CallState state, int fd, long buffer, long length) {
-        try {
-            return state.check((long) recv.invokeExact(state.segment, (long) fd, buffer, length, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("recv", t);
-        }
+        return state.call(recv, fd, buffer, length);
     }
 
     /** As {@link #recv}, with {@code MSG_DONTWAIT}: for descriptors that others may have made blocking. */
     public static long recvNow(CallState state, int fd, long buffer, long length) {
-        try {
-            return state.check(
-                    (long) recv.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_DONTWAIT, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("recv", t);
-        }
+        return state.call(recv, fd, buffer, length, MSG_DONTWAIT);
     }
 
     /** As {@link #send}, with {@code MSG_DONTWAIT}: for descriptors that others may have made blocking. */
     public static long sendNow(CallState state, int fd, long buffer, long length) {
-        try {
-            return state.check((long) send.invokeExact(
-                    state.segment, (long) fd, buffer, length, (long) (MSG_NOSIGNAL | MSG_DONTWAIT), 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("send", t);
-        }
+        return state.call(send, fd, buffer, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 
     /** {@code ssize_t send(int sockfd, const void *buf, size_t len, int flags)} with {@code MSG_NOSIGNAL}: bytes sent. */
     public static long send(CallState state, int fd, long buffer, long length) {
-        try {
-            return state.check(
-                    (long) send.invokeExact(state.segment, (long) fd, buffer, length, (long) MSG_NOSIGNAL, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("send", t);
-        }
+        return state.call(send, fd, buffer, length, MSG_NOSIGNAL);
     }
 
     /** {@code ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags)} with {@code MSG_NOSIGNAL}: bytes sent. */
     public static long sendmsg(CallState state, int fd, long msghdr) {
-        try {
-            return state.check(
-                    (long) sendmsg.invokeExact(state.segment, (long) fd, msghdr, (long) MSG_NOSIGNAL, 0L, 0L, 0L));
-        } catch (Throwable t) {
-            throw new AssertionError("sendmsg", t);
-        }
+        return state.call(sendmsg, fd, msghdr, MSG_NOSIGNAL);
     }
 }
