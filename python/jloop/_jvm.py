@@ -257,6 +257,10 @@ def basic_options() -> list[str]:
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
         "-XX:+UnlockExperimentalVMOptions",
         "-XX:+DisablePrimordialThreadGuardPages",
+        # The start-up cache where it was made for: elsewhere each of its pages is rewritten, and none is shared with
+        # other processes (5 MB each, and a millisecond).
+        "-XX:+UnlockDiagnosticVMOptions",
+        "-XX:ArchiveRelocationMode=0",
         # Not one byte on stdout or stderr.
         "-Xlog:disable",
         "-XX:-PrintWarnings",
