@@ -1,13 +1,14 @@
 """Accepting connections as the loop of asyncio does, without a task where nothing has to be awaited."""
 
 import errno
+import os
 import socket
 from asyncio import constants, trsock
 from asyncio.log import logger
 from contextvars import copy_context
 from typing import Any
 
-from ._transport import SocketTransport
+from ._transport import AcceptedSocket, SocketTransport
 
 __all__ = ["accept_connections"]
 
@@ -29,13 +30,19 @@ def accept_connections(
     sockname = _common_sockname(sock)
     remaining = backlog + 1
     while remaining > 0:
-        accepted, error = _accept_slice(sock, min(_SLICE, remaining))
+        accepted, error = _accept_slice(loop, sock, min(_SLICE, remaining))
         remaining -= _SLICE
-        for fd, peername in accepted:
-            copy_context().run(_connect, loop, protocol_factory, sock, fd, peername, sockname, server)
+        connections = iter(accepted)
+        try:
+            for conn, peername in connections:
+                copy_context().run(_connect, loop, protocol_factory, conn, peername, sockname, server)
+        finally:
+            for conn, _ in connections:  # an exit came between
+                conn.close()
         if error is None:
-            continue
-        if error.errno in _OUT_OF_RESOURCES:
+            if len(accepted) < _SLICE:
+                return
+        elif error.errno in _OUT_OF_RESOURCES:
             loop.call_exception_handler(
                 {
                     "message": "socket.accept() out of system resource",
@@ -54,22 +61,30 @@ def accept_connections(
                 backlog,
                 *timeouts,
             )
-        elif not isinstance(error, BlockingIOError | InterruptedError):
+            return
+        else:
             raise error
-        return
 
 
-def _accept_slice(sock: socket.socket, limit: int) -> tuple[list[tuple[int, Any]], OSError | None]:
-    """Up to `limit` pairs of descriptor and address, and the error that ended it before, if one did."""
-    accepted: list[tuple[int, Any]] = []
-    accept = sock._accept  # type: ignore[attr-defined]  # without the Python object, which `_connect` makes
+def _accept_slice(loop: Any, sock: socket.socket, limit: int) -> tuple[list[tuple[Any, Any]], OSError | None]:
+    """Up to `limit` pairs of non-blocking connection and address, and the error that ended it before, if one did."""
+    tried = loop._try_accept(sock, limit)
+    if tried is not None:
+        pairs, number = tried
+        error = OSError(number, os.strerror(number)) if number else None
+        return [(AcceptedSocket(fd, sock), address) for fd, address in pairs], error
+    accepted: list[tuple[Any, Any]] = []
     while len(accepted) < limit:
         try:
-            accepted.append(accept())
+            conn, address = sock.accept()
         except ConnectionAbortedError:
             continue
+        except (BlockingIOError, InterruptedError):
+            break
         except OSError as error:
             return accepted, error
+        conn.setblocking(False)
+        accepted.append((conn, address))
     return accepted, None
 
 
@@ -81,13 +96,9 @@ def _common_sockname(sock: socket.socket) -> Any:
     return name
 
 
-def _connect(
-    loop: Any, protocol_factory: Any, listener: socket.socket, fd: int, peername: Any, sockname: Any, server: Any
-) -> None:
-    conn = socket.socket(listener.family, listener.type, listener.proto, fileno=fd)
+def _connect(loop: Any, protocol_factory: Any, conn: Any, peername: Any, sockname: Any, server: Any) -> None:
     if loop._debug:
         logger.debug("%r got a new connection from %r: %r", server, peername, conn)
-    conn.setblocking(False)
     extra = {"peername": peername}
     if sockname is not None:
         extra["sockname"] = sockname
@@ -96,6 +107,7 @@ def _connect(
         protocol = protocol_factory()
         SocketTransport(loop, conn, protocol, None, extra, server, nodelay=True)
     except (SystemExit, KeyboardInterrupt):
+        conn.close()
         raise
     except BaseException as exc:
         conn.close()

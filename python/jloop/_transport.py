@@ -7,9 +7,11 @@ import warnings
 import weakref
 from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
-from typing import Any
+from typing import Any, cast
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
+_DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
+_HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
 
 
 class _TransportSocket(trsock.TransportSocket):
@@ -29,6 +31,37 @@ class _TransportSocket(trsock.TransportSocket):
         return self._own
 
 
+class AcceptedSocket:
+    """A connection that was accepted, non-blocking, without the socket object that few programs ask for."""
+
+    __slots__ = ("_fd", "_listener")
+
+    def __init__(self, fd: int, listener: socket.socket) -> None:
+        self._fd = fd
+        self._listener = listener
+
+    def fileno(self) -> int:
+        """The descriptor, -1 once it is closed."""
+        return self._fd
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def open(self) -> socket.socket:
+        """The socket object, which owns the descriptor from now on; a closed one after `close`."""
+        listener = self._listener
+        if self._fd < 0:
+            sock = socket.socket(listener.family, listener.type, listener.proto)
+            sock.close()
+            return sock
+        sock = socket.socket(listener.family, listener.type, listener.proto, fileno=self._fd)
+        self._fd = -1
+        sock.setblocking(False)
+        return sock
+
+
 class SocketTransport(transports._FlowControlMixin, transports.Transport):
     """A connected TCP or Unix stream socket, with the behaviour of asyncio's own transport.
 
@@ -39,8 +72,9 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_closed_sock",
+        "_closed",
         "_closing",
+        "_conn",
         "_conn_lost",
         "_context",
         "_empty_waiter",
@@ -49,11 +83,10 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         "_protocol",
         "_protocol_connected",
         "_server",
-        "_sock",
         "_sock_fd",
     )
 
-    _sock: Any  # a socket, None once it is closed: then it is `_closed_sock`
+    _conn: Any  # a socket or an AcceptedSocket, None once it is closed: then it is `_closed`
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
@@ -61,7 +94,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     def __init__(
         self,
         loop: Any,
-        sock: socket.socket,
+        conn: socket.socket | AcceptedSocket,
         protocol: Any,
         waiter: Any = None,
         extra: Any = None,
@@ -72,19 +105,24 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._context = None
         self._server = None
         self._protocol = None
-        super().__init__(extra, loop)
-        if "sockname" not in self._extra:
+        # What the base classes set; calling them one by one is a tenth of what a connection costs
+        self._extra = extra = {} if extra is None else extra
+        self._loop = loop
+        self._protocol_paused = False
+        self._high_water = _HIGH_WATER
+        self._low_water = _LOW_WATER
+        self._conn = conn
+        self._sock_fd = conn.fileno()
+        if "sockname" not in extra:
             try:
-                self._extra["sockname"] = sock.getsockname()
+                extra["sockname"] = self._sock.getsockname()
             except OSError:
-                self._extra["sockname"] = None
-        if "peername" not in self._extra:
+                extra["sockname"] = None
+        if "peername" not in extra:
             try:
-                self._extra["peername"] = sock.getpeername()
+                extra["peername"] = self._sock.getpeername()
             except OSError:
-                self._extra["peername"] = None
-        self._sock = sock
-        self._sock_fd = sock.fileno()
+                extra["peername"] = None
         self._conn_lost = 0  # writes that were dropped since the connection was lost, and one
         self._closing = False
         self._paused = False
@@ -99,7 +137,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             else:
                 server._attach()
         if not nodelay:
-            base_events._set_nodelay(sock)
+            base_events._set_nodelay(self._sock)
         loop.call_soon(protocol.connection_made, self)
         loop.call_soon(self._add_reader)
         if waiter is not None:
@@ -107,7 +145,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
-        if self._sock is None:
+        if self._conn is None:
             info.append("closed")
         elif self._closing:
             info.append("closing")
@@ -120,13 +158,21 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket" and name not in self._extra:  # most programs never ask
-            self._extra[name] = _TransportSocket(self._sock or self._closed_sock, self)
+            self._extra[name] = _TransportSocket(self._sock or _socket(self._closed), self)
         return super().get_extra_info(name, default)
 
+    @property
+    def _sock(self) -> Any:
+        """The socket object, None once it is closed; asyncio's name for it."""
+        conn = self._conn
+        if conn is not None:
+            self._conn = conn = _socket(conn)
+        return conn
+
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        if getattr(self, "_sock", None) is not None:
+        if getattr(self, "_conn", None) is not None:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock.close()
+            self._conn.close()
             self._detach_server()
 
     # ---- protocol
@@ -309,8 +355,8 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             if self._protocol_connected:
                 self._protocol.connection_lost(exc)
         finally:
-            self._sock.close()
-            self._closed_sock, self._sock = self._sock, None
+            self._conn.close()
+            self._closed, self._conn = self._conn, None
             self._protocol = None
             self._loop = None
             self._context = None
@@ -325,6 +371,10 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 server._detach(self)
             else:
                 server._detach()
+
+
+def _socket(conn: socket.socket | AcceptedSocket) -> socket.socket:
+    return conn.open() if isinstance(conn, AcceptedSocket) else conn
 
 
 def _check_writable(transport: SocketTransport, method: str) -> bool:

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -327,6 +328,93 @@ class TestAccepting:
                 client.setblocking(True)
                 client.sendall(b"late")
                 assert await loop.run_in_executor(None, receive_exactly, client, 4) == b"late"
+
+    @pytest.mark.parametrize("kind", ["tcp", "unix"])
+    async def test_the_socket_of_a_connection_is_there_when_it_is_asked_for(
+        self, loop: Loop, tmp_path: Path, kind: str
+    ) -> None:
+        peers: list[Recorder] = []
+
+        def factory() -> Recorder:
+            peers.append(Recorder())
+            return peers[-1]
+
+        if kind == "tcp":
+            server = await loop.create_server(factory, "127.0.0.1", 0)
+            client = socket.create_connection(server.sockets[0].getsockname())
+        else:
+            server = await loop.create_unix_server(factory, str(tmp_path / "socket"))
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(tmp_path / "socket"))
+        with client:
+            await until(lambda: peers and "made" in peers[0].events)
+            transport = peers[0].transport
+            assert transport.get_extra_info("peername") == client.getsockname()
+            assert transport.get_extra_info("sockname") == client.getpeername()
+            sock = transport.get_extra_info("socket")
+            assert sock is transport.get_extra_info("socket")
+            assert sock.getsockname() == client.getpeername()
+            assert (sock.family, sock.type) == (client.family, socket.SOCK_STREAM)
+            assert sock.gettimeout() == 0 and not os.get_inheritable(sock.fileno())
+            assert not os.get_blocking(sock.fileno())
+            client.sendall(b"still read")
+            assert await peers[0].read(10) == b"still read"
+            transport.abort()
+            await peers[0].wait_for("lost")
+            await iterations(2)
+            assert sock.fileno() == -1
+        server.close()
+        await server.wait_closed()
+
+    async def test_the_socket_of_a_connection_that_is_closed_is_a_closed_one(self, loop: Loop) -> None:
+        peer = Recorder()
+        server = await loop.create_server(lambda: peer, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()):
+            await until(lambda: "made" in peer.events)
+            peer.transport.abort()
+            await peer.wait_for("lost")
+            await iterations(2)
+            sock = peer.transport.get_extra_info("socket")
+            assert (sock.fileno(), sock.family) == (-1, socket.AF_INET)
+        server.close()
+        await server.wait_closed()
+
+    async def test_an_exit_while_connections_are_accepted_closes_the_rest(self, loop: Loop, loop_name: str) -> None:
+        if loop_name == "asyncio":
+            pytest.skip("asyncio calls protocol factories in tasks")
+
+        def factory() -> Any:
+            raise SystemExit(3)
+
+        def accept() -> None:
+            loop._accept_connection(factory, server.sockets[0]._sock, None, server)  # type: ignore[attr-defined]
+
+        async with serving("127.0.0.1", 0, start_serving=False) as server:
+            listener = server.sockets[0]._sock  # type: ignore[attr-defined]
+            listener.listen(10)
+            clients = [socket.create_connection(listener.getsockname()) for _ in range(4)]
+            before = open_descriptors()
+            with pytest.raises(SystemExit):
+                accept()
+            gc.collect()
+            assert open_descriptors() == before
+            for client in clients:
+                client.close()
+
+    async def test_an_accept_that_a_program_replaced_is_called(
+        self, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        accepted = []
+        original = socket.socket.accept
+
+        def accept(sock: socket.socket) -> Any:
+            accepted.append(sock)
+            return original(sock)
+
+        monkeypatch.setattr(socket.socket, "accept", accept)
+        async with serving("127.0.0.1", 0) as server:
+            assert await ask(port_of(server)) == b"question"
+            assert accepted
 
     async def test_thousands_of_short_connections_leave_no_descriptors(self, loop: Loop) -> None:
         lost = 0

@@ -68,7 +68,11 @@ final class Peers {
         return object;
     }
 
-    private static long decode(long name, int length) {
+    /**
+     * The address as Python's sockets give it, always a new object: 0 with an error set if there is no memory. The byte
+     * after the name is overwritten.
+     */
+    static long decode(long name, int length) {
         return switch (Addresses.family(name)) {
             case Addresses.AF_INET -> decodeIn(name);
             case Addresses.AF_INET6 -> decodeIn6(name);

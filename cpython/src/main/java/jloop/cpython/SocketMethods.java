@@ -4,6 +4,8 @@ import java.lang.invoke.MethodHandles;
 import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Pollable;
 import jloop.engine.SocketCalls;
+import jloop.engine.linux.Addresses;
+import jloop.engine.linux.Errno;
 import jloop.engine.linux.Memory;
 
 /**
@@ -19,6 +21,12 @@ final class SocketMethods {
     private static final long PYTHON_RECV_INTO = SocketObject.method(RECV_INTO);
     private static final long PYTHON_SEND = SocketObject.method(SEND);
 
+    private static final long ACCEPT = Names.intern("accept");
+    private static final long PYTHON_ACCEPT = SocketObject.method(ACCEPT);
+    private static final int MOST_ACCEPTED = 1024;
+    private static final long NAME = Memory.allocateForever(Addresses.STORAGE_SIZE + 1L);
+    private static final long NAME_LENGTH = Memory.allocateForever(Integer.BYTES);
+
     private SocketMethods() {}
 
     static void install() {
@@ -27,6 +35,7 @@ final class SocketMethods {
         Upcalls.install(loop, "_try_recv", lookup, "tryRecv", Takes.POSITIONAL);
         Upcalls.install(loop, "_try_recv_into", lookup, "tryRecvInto", Takes.POSITIONAL);
         Upcalls.install(loop, "_try_send", lookup, "trySend", Takes.POSITIONAL);
+        Upcalls.install(loop, "_try_accept", lookup, "tryAccept", Takes.POSITIONAL);
         Upcalls.install(loop, "_wait_for", lookup, "waitFor", Takes.POSITIONAL);
         Upcalls.install(loop, "_stop_waiting", lookup, "stopWaiting", Takes.POSITIONAL);
     }
@@ -158,6 +167,71 @@ final class SocketMethods {
             position += sent;
         } while (position < length);
         return Upcalls.bool(true);
+    }
+
+    /**
+     * {@code _try_accept(sock, limit)}: a tuple of pairs, a non-blocking descriptor and the peer's address each, and the
+     * error number that ended it before {@code limit}, 0 where there was just no more; or None.
+     */
+    static long tryAccept(long self, long args, long nargs, long unused) {
+        try {
+            Arguments.exactly("_try_accept", nargs, 2);
+            long sock = Upcalls.argument(args, 0);
+            int limit = (int) Math.min(Arguments.natural(Upcalls.argument(args, 1)), MOST_ACCEPTED);
+            PyLoop loop = takes(self, sock, ACCEPT, PYTHON_ACCEPT);
+            if (loop == null || !Addresses.isKnown(SocketObject.family(sock))) {
+                return Upcalls.none();
+            }
+            SocketCalls sockets = loop.engine.sockets();
+            long[] accepted = new long[limit];
+            int count = 0;
+            int errno = 0;
+            while (count < limit && errno == 0) {
+                long fd = sockets.accept(SocketObject.fd(sock), NAME, NAME_LENGTH);
+                if (fd == SocketCalls.WOULD_BLOCK) {
+                    break;
+                }
+                if (fd >= 0) {
+                    long pair = pair(CPython.PyLong_FromLong(fd), Peers.decode(NAME, Memory.getInt(NAME_LENGTH)));
+                    if (pair != 0) {
+                        accepted[count++] = pair;
+                        continue;
+                    }
+                    CPython.PyErr_Clear();
+                    sockets.close((int) fd);
+                    errno = Errno.ENOMEM;
+                } else if (fd != -Errno.ECONNABORTED) {
+                    errno = (int) -fd;
+                }
+            }
+            return pair(tuple(accepted, count), CPython.PyLong_FromLong(errno));
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** A tuple of two objects, whose references it takes: 0 with an error set if one is 0, or there is no memory. */
+    private static long pair(long first, long second) {
+        return first == 0 || second == 0 ? released(first, second) : tuple(new long[] {first, second}, 2);
+    }
+
+    private static long released(long first, long second) {
+        Refs.xdecref(first);
+        Refs.xdecref(second);
+        return 0;
+    }
+
+    /** A tuple of the first {@code count} objects, whose references it takes: 0 with an error set if there is no memory. */
+    private static long tuple(long[] objects, int count) {
+        long tuple = CPython.PyTuple_New(count);
+        for (int i = 0; i < count; i++) {
+            if (tuple == 0) {
+                Refs.decref(objects[i]);
+            } else {
+                Memory.putLong(tuple + Layout.TUPLE_ITEMS + 8L * i, objects[i]);
+            }
+        }
+        return tuple;
     }
 
     /** {@code _wait_for(sock, write)}: a future that is done when the socket is ready; or None. A call has just been refused with EAGAIN. */

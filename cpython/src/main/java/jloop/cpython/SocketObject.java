@@ -64,6 +64,10 @@ final class SocketObject {
         return Memory.getInt(plain + FD);
     }
 
+    static int family(long plain) {
+        return Memory.getInt(plain + FAMILY);
+    }
+
     static boolean isStream(long plain) {
         return Memory.getInt(plain + TYPE) == SOCK_STREAM;
     }

@@ -1,7 +1,10 @@
 package jloop.engine;
 
+import jloop.engine.linux.Addresses;
 import jloop.engine.linux.CallState;
 import jloop.engine.linux.Errno;
+import jloop.engine.linux.Files;
+import jloop.engine.linux.Memory;
 import jloop.engine.linux.Sockets;
 
 /**
@@ -39,6 +42,22 @@ public final class SocketCalls {
     /** Sends up to {@code length} bytes: how many the kernel took. */
     public long send(int fd, long address, long length) {
         return result(Sockets.sendNow(state, fd, address, length));
+    }
+
+    /**
+     * Accepts a connection: its descriptor, non-blocking and closed on exec.
+     *
+     * @param name address of {@link jloop.engine.linux.Addresses#STORAGE_SIZE} bytes, which take the peer's
+     * @param length address of an int, which takes its size
+     */
+    public long accept(int fd, long name, long length) {
+        Memory.putInt(length, Addresses.STORAGE_SIZE);
+        return result(Sockets.accept(state, fd, name, length));
+    }
+
+    /** Closes a descriptor; 0. */
+    public long close(int fd) {
+        return Files.close(state, fd);
     }
 
     private static long result(long result) {

@@ -54,6 +54,11 @@ public final class Addresses {
         Native.call(inet_ntop, family, address, text, TEXT_SIZE);
     }
 
+    /** Whether this is a family whose addresses are known here. */
+    public static boolean isKnown(int family) {
+        return family == AF_INET || family == AF_INET6 || family == AF_UNIX;
+    }
+
     /** {@code sa_family} of the address at {@code name}. */
     public static int family(long name) {
         return Memory.getByte(name) & 0xff | (Memory.getByte(name + 1) & 0xff) << 8;

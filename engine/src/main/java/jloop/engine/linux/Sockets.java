@@ -27,11 +27,23 @@ public final class Sockets {
     public static final int MSG_CONTROLLEN = 40;
     public static final int IOVEC_SIZE = 16;
 
+    private static final int SOCK_NONBLOCK_CLOEXEC = 0x800 | 0x80000; // bits/socket_type.h
+
+    private static final long accept4 = Native.symbol("accept4");
     private static final long recv = Native.symbol("recv");
     private static final long send = Native.symbol("send");
     private static final long sendmsg = Native.symbol("sendmsg");
 
     private Sockets() {}
+
+    /**
+     * {@code int accept4(int sockfd, struct sockaddr *addr, socklen_t *addrlen, int flags)} with {@code SOCK_NONBLOCK} and
+     * {@code SOCK_CLOEXEC}: a descriptor. {@code name} has {@link Addresses#STORAGE_SIZE} bytes; {@code length} is that of
+     * an {@code int}, filled before and after.
+     */
+    public static int accept(CallState state, int fd, long name, long length) {
+        return state.callInt(accept4, fd, name, length, SOCK_NONBLOCK_CLOEXEC);
+    }
 
     /** {@code ssize_t recv(int sockfd, void *buf, size_t len, int flags)}: bytes received, 0 at end of file. */
     public static long recv(CallState state, int fd, long buffer, long length) {
