@@ -355,7 +355,8 @@ class TestAccepting:
             assert sock is transport.get_extra_info("socket")
             assert sock.getsockname() == client.getpeername()
             assert (sock.family, sock.type) == (client.family, socket.SOCK_STREAM)
-            assert sock.gettimeout() == 0 and not os.get_inheritable(sock.fileno())
+            assert sock.gettimeout() == 0
+            assert not os.get_inheritable(sock.fileno())
             assert not os.get_blocking(sock.fileno())
             client.sendall(b"still read")
             assert await peers[0].read(10) == b"still read"

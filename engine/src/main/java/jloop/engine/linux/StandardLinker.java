@@ -36,7 +36,7 @@ final class StandardLinker extends NativeLinker {
         return LINKER.upcallStub(target, FOUR_LONGS, Arena.global()).address();
     }
 
-    private static MemorySegment errno(long address) {
+    static MemorySegment errno(long address) {
         return MemorySegment.ofAddress(address)
                 .reinterpret(Linker.Option.captureStateLayout().byteSize());
     }

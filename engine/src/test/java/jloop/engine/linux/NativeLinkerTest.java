@@ -65,7 +65,7 @@ class NativeLinkerTest {
         }
     }
 
-    private static long negated(long value, long unused1, long unused2, long unused3) {
+    static long negated(long value, long unused1, long unused2, long unused3) {
         return ~value;
     }
 }
