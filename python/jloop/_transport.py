@@ -1,5 +1,6 @@
 """Stream transports over sockets: what happens once per connection. What happens per read and write is Java's."""
 
+import _socket
 import os
 import socket
 import sys
@@ -12,6 +13,13 @@ from typing import Any, cast
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
+
+
+# As ints: making an enum's member takes longer than all else that is done with it.
+_family = _socket.socket.family.__get__  # type: ignore[attr-defined]
+_type = _socket.socket.type.__get__  # type: ignore[attr-defined]
+_proto = _socket.socket.proto.__get__  # type: ignore[attr-defined]
+_INET = (socket.AF_INET, socket.AF_INET6)
 
 
 class _TransportSocket(trsock.TransportSocket):
@@ -113,16 +121,8 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._low_water = _LOW_WATER
         self._conn = conn
         self._sock_fd = conn.fileno()
-        if "sockname" not in extra:
-            try:
-                extra["sockname"] = self._sock.getsockname()
-            except OSError:
-                extra["sockname"] = None
-        if "peername" not in extra:
-            try:
-                extra["peername"] = self._sock.getpeername()
-            except OSError:
-                extra["peername"] = None
+        if "sockname" not in extra or "peername" not in extra:
+            _add_names(extra, self._sock)
         self._conn_lost = 0  # writes that were dropped since the connection was lost, and one
         self._closing = False
         self._paused = False
@@ -137,7 +137,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             else:
                 server._attach()
         if not nodelay:
-            base_events._set_nodelay(self._sock)
+            _set_nodelay(self._sock)
         loop.call_soon(protocol.connection_made, self)
         loop.call_soon(self._add_reader)
         if waiter is not None:
@@ -158,7 +158,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket" and name not in self._extra:  # most programs never ask
-            self._extra[name] = _TransportSocket(self._sock or _socket(self._closed), self)
+            self._extra[name] = _TransportSocket(self._sock or _opened(self._closed), self)
         return super().get_extra_info(name, default)
 
     @property
@@ -166,7 +166,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         """The socket object, None once it is closed; asyncio's name for it."""
         conn = self._conn
         if conn is not None:
-            self._conn = conn = _socket(conn)
+            self._conn = conn = _opened(conn)
         return conn
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
@@ -373,8 +373,24 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 server._detach()
 
 
-def _socket(conn: socket.socket | AcceptedSocket) -> socket.socket:
+def _opened(conn: socket.socket | AcceptedSocket) -> socket.socket:
     return conn.open() if isinstance(conn, AcceptedSocket) else conn
+
+
+def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
+    for key, get in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
+        if key not in extra:
+            try:
+                extra[key] = get()
+            except OSError:
+                extra[key] = None
+
+
+def _set_nodelay(sock: socket.socket) -> None:
+    if not isinstance(sock, _socket.socket):
+        base_events._set_nodelay(sock)
+    elif _family(sock) in _INET and _type(sock) == socket.SOCK_STREAM and _proto(sock) == socket.IPPROTO_TCP:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _check_writable(transport: SocketTransport, method: str) -> bool:
