@@ -459,6 +459,17 @@ class TestTransports:
                 copy.deepcopy(client.transport)
             assert not client.transport.is_closing()
 
+    async def test_what_asyncios_transport_is_patched_with_is_asked(self, loop: Loop) -> None:
+        async with connected("tcp") as (server, client):
+            for transport in (server.transport, client.transport):
+                with mock.patch("asyncio.Transport.get_extra_info", return_value="patched") as patched:
+                    assert transport.get_extra_info("peername") == "patched"
+                    patched.assert_called_with("peername")
+                    assert transport.get_extra_info("unknown", "other") == "patched"
+                    patched.assert_called_with("unknown", "other")
+                assert transport.get_extra_info("unknown", "other") == "other"
+                assert transport.get_extra_info("unknown", default=None) is None
+
     async def test_the_private_state_that_libraries_look_at_is_there(self, loop: Loop) -> None:
         """aiohttp, uvicorn, asyncpg and others look at these; asyncio's selector transports have them."""
         async with connected("tcp") as (_, client):
