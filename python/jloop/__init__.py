@@ -10,6 +10,7 @@ Importing the package starts nothing; the first loop starts the JVM.
 
 from typing import TYPE_CHECKING, Any
 
+from . import _modules as _modules  # first: it brings the others back where they were imported before
 from ._errors import JVMError
 from ._runner import new_event_loop, run
 from ._version import __version__
@@ -30,6 +31,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    _modules.restore()
     value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -10,7 +10,7 @@ import types
 from asyncio import streams
 from typing import Any
 
-from . import _hotspot, _jvm, _platform
+from . import _hotspot, _jvm, _modules, _platform
 
 __all__ = ["Roots", "file_number", "fileno", "load", "load_datagrams"]
 
@@ -206,6 +206,7 @@ def load() -> None:
         _namespace.update(namespace)
         # Java keeps the first dict's address: it must live as long as the process
         _namespace["namespace"] = namespace
+        _modules.keep()
         atexit.register(_begin_exit)
         os.register_at_fork(
             before=_prepare_fork, after_in_parent=_end_fork, after_in_child=lambda: _leave_java(namespace)
@@ -230,6 +231,7 @@ def load_datagrams() -> None:
             _Hooks().install_datagrams()
             _jvm.keep_descriptors_private()
             _datagrams_loaded = True
+            _modules.keep()
 
 
 def _prepare_fork() -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from . import _platform
+from . import _modules, _platform
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     Raises JVMError if there is no usable JVM, RuntimeError on a platform or build that is not supported.
     """
     _platform.require()
+    _modules.restore()
     from . import _jvm
 
     if _jvm.forked():
@@ -64,6 +65,7 @@ def _only_jloop(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[]
     """The factory, whose loops are checked: who calls `jloop.run` means to run on jloop."""
 
     def checked() -> asyncio.AbstractEventLoop:
+        _modules.restore()
         from . import _jvm
         from ._loop import Loop
 

@@ -5,6 +5,10 @@ HotSpot by itself raises the limit of open files, sets the locale, takes signals
 
 from __future__ import annotations
 
+import textwrap
+
+import pytest
+
 from .child import Child
 
 SNAPSHOT = """
@@ -155,3 +159,46 @@ def test_few_descriptors_and_threads_are_used(jloop_child: Child) -> None:
         """,
         out="done\n",
     )
+
+
+IMPORTED_AGAIN = """
+    import asyncio, importlib, sys
+
+    def run(jloop):
+        async def main():
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.close()
+            server.close()
+            if DATAGRAMS:
+                transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
+                transport.close()
+            return type(loop)
+
+        return jloop.run(main())
+
+    import jloop
+    classes = {run(jloop)} if RUN_FIRST else set()
+    for again in range(3):
+        outer = dict(sys.modules)
+        classes.add(run(importlib.import_module("jloop")))
+        classes.add(importlib.import_module("jloop").Loop)
+        if WHOLE:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "jloop"]:
+                del sys.modules[name]
+        else:  # as pytester does
+            sys.modules.clear()
+            sys.modules.update(outer)
+    print(len(classes))
+"""
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("datagrams", [False, True])
+@pytest.mark.parametrize("run_first", [False, True])
+def test_modules_may_be_taken_out_and_imported_again(
+    jloop_child: Child, whole: bool, datagrams: bool, run_first: bool
+) -> None:
+    settings = f"WHOLE, DATAGRAMS, RUN_FIRST = {whole}, {datagrams}, {run_first}\n"
+    jloop_child.run(settings + textwrap.dedent(IMPORTED_AGAIN), out="1\n")
