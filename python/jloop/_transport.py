@@ -388,7 +388,7 @@ def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
 
 
 def _set_nodelay(sock: socket.socket) -> None:
-    if not isinstance(sock, _socket.socket):
+    if not issubclass(type(sock), _socket.socket):  # a mock pretends to be an instance
         base_events._set_nodelay(sock)
     elif _family(sock) in _INET and _type(sock) == socket.SOCK_STREAM and _proto(sock) == socket.IPPROTO_TCP:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
