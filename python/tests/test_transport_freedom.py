@@ -6,6 +6,7 @@ import asyncio
 import copy
 import gc
 import inspect
+import select
 import socket
 import sys
 import weakref
@@ -477,6 +478,39 @@ class TestTransports:
             assert client.transport._closing is False
             assert client.transport._protocol is client
             assert client.transport._sock is not None or client.transport.get_extra_info("socket")
+
+    async def test_the_socket_of_a_transport_can_be_wrapped(self, loop: Loop) -> None:
+        """As CPython's own tests of TLS do, with a socket that takes half of what it is given."""
+        async with connected("tcp") as (server, client):
+            for transport in (server.transport, client.transport):
+                wrapper = mock.Mock(wraps=transport._sock)
+                transport._sock = wrapper
+                assert transport._sock is wrapper
+            client.transport.write(b"wrapped")
+            assert await server.read(7) == b"wrapped"
+            client.transport.close()
+            await client.wait_for("lost")
+            await server.wait_for("lost")
+            assert client.transport._sock is None
+            wrapper.close.assert_called_once_with()
+
+    async def test_a_mock_of_a_socket_becomes_a_transport(self, loop: Loop) -> None:
+        """A mock with a specification says that it is an instance of `socket.socket`, and its attributes are mocks."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        sock = mock.Mock(spec=socket.socket, wraps=ours)
+        with theirs:
+            transport, _ = await loop.create_connection(Recorder, sock=stream_socket(sock))
+            transport.write(b"mocked")
+            await until(lambda: select.select([theirs], [], [], 0)[0])
+            assert theirs.recv(10) == b"mocked"
+            transport.close()
+            await until(lambda: ours.fileno() < 0)
+
+
+def stream_socket(sock: mock.Mock) -> Any:
+    sock.type, sock.family, sock.proto = socket.SOCK_STREAM, socket.AF_UNIX, 0
+    return sock
 
 
 class TestProtocols:
