@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from . import _jvm, _native
+from ._connect import Connector, keep_steps
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
 from ._resolver import Resolver
@@ -65,7 +66,7 @@ class _PollerView(Mapping[int, Any]):
 _TIMER_METHODS = frozenset(("call_at", "time"))
 
 
-class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
+class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     """An asyncio event loop that Java drives.
 
     Every method of `asyncio.AbstractEventLoop` is here, with the behaviour of the running Python's own loop.
@@ -225,6 +226,9 @@ class Loop(SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         )
         SocketTransport(self, rawsock, ssl_protocol, None, extra, server)
         return ssl_protocol._app_transport
+
+
+keep_steps(Loop)
 
 
 if sys.version_info >= (3, 13, 3):

@@ -11,7 +11,7 @@ import types
 from asyncio import base_events
 from typing import Any
 
-__all__ = ["Resolver"]
+__all__ = ["Resolver", "numeric_info"]
 
 _AddressInfo = list[tuple[Any, Any, int, str, Any]]
 
@@ -63,19 +63,12 @@ class Resolver:
             return await super()._ensure_resolved(  # type: ignore[misc, no-any-return]
                 address, family=family, type=type, proto=proto, flags=flags, loop=loop
             )
-        host, port = address
-        key = (host, family, type, proto)
-        known = _numeric.get(key)
-        if known is None:
-            info = _ipaddr_info(host, port, family, type, proto)
-            if info is None:
-                return await loop.getaddrinfo(  # type: ignore[no-any-return]
-                    host, port, family=family, type=type, proto=proto, flags=flags
-                )
-            if len(_numeric) >= _REMEMBERED:
-                _numeric.clear()
-            _numeric[key] = known = (*info[:4], info[4][2:])
-        return [(*known[:4], (host, port, *known[4]))]
+        info = numeric_info(*address, family, type, proto)
+        if info is None:
+            return await loop.getaddrinfo(  # type: ignore[no-any-return]
+                *address, family=family, type=type, proto=proto, flags=flags
+            )
+        return [info]
 
     async def getaddrinfo(
         self,
@@ -110,6 +103,20 @@ class Resolver:
         return await super().getaddrinfo(  # type: ignore[misc, no-any-return]
             host, port, family=family, type=type, proto=proto, flags=flags
         )
+
+
+def numeric_info(host: str, port: int, family: int, kind: int, proto: int) -> Any:
+    """The entry of `getaddrinfo` for a host that is a number, as asyncio makes it; None for any other."""
+    key = (host, family, kind, proto)
+    known = _numeric.get(key)
+    if known is None:
+        info = _ipaddr_info(host, port, family, kind, proto)
+        if info is None:
+            return None
+        if len(_numeric) >= _REMEMBERED:
+            _numeric.clear()
+        _numeric[key] = known = (*info[:4], info[4][2:])
+    return (*known[:4], (host, port, *known[4]))
 
 
 def _is_immediate(host: Any, port: Any, family: Any, flags: Any) -> bool:

@@ -8,7 +8,8 @@ from asyncio.log import logger
 from contextvars import copy_context
 from typing import Any
 
-from ._transport import AcceptedSocket, SocketTransport
+from ._lazy_socket import LazySocket, kind_of
+from ._transport import SocketTransport
 
 __all__ = ["accept_connections"]
 
@@ -72,7 +73,8 @@ def _accept_slice(loop: Any, sock: socket.socket, limit: int) -> tuple[list[tupl
     if tried is not None:
         pairs, number = tried
         error = OSError(number, os.strerror(number)) if number else None
-        return [(AcceptedSocket(fd, sock), address) for fd, address in pairs], error
+        kind = kind_of(sock)
+        return [(LazySocket(fd, *kind), address) for fd, address in pairs], error
     accepted: list[tuple[Any, Any]] = []
     while len(accepted) < limit:
         try:

@@ -4,17 +4,17 @@ What is awaited here is that the socket gets ready; then the call is tried again
 nothing from the socket and put nothing into it that its caller does not know of, at whatever moment that happens.
 """
 
-import _socket
 import socket
 from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
+from ._lazy_socket import family_of
+
 __all__ = ["SocketCalls"]
 
 _check_ssl_socket = base_events._check_ssl_socket  # type: ignore[attr-defined]
 _INET = (socket.AF_INET, socket.AF_INET6)
-_family = _socket.socket.family.__get__  # type: ignore[attr-defined]  # as an int: making the enum's member takes longer
 
 
 class SocketCalls:
@@ -132,7 +132,7 @@ class SocketCalls:
         if type(sock) is not socket.socket:
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return
-        if _family(sock) in _INET:
+        if family_of(sock) in _INET:
             resolved = await self._ensure_resolved(  # type: ignore[attr-defined]
                 address, family=sock.family, type=sock.type, proto=sock.proto, loop=self
             )
@@ -151,6 +151,10 @@ class SocketCalls:
             raise OSError(error.errno, f"Connect call failed {address}") from None
         else:
             return
+        await self._until_connected(sock, address)
+
+    async def _until_connected(self, sock: socket.socket, address: Any) -> None:
+        """Wait for the end of a `connect` that goes on by itself."""
         if not await self._until_ready(sock, True):
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return

@@ -6,19 +6,17 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
+from asyncio import base_events, constants, protocols, selector_events, transports, trsock
 from asyncio.log import logger
 from typing import Any, cast
+
+from ._lazy_socket import LazySocket, kind_of, opened
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
 
 
-# As ints: making an enum's member takes longer than all else that is done with it.
-_family = _socket.socket.family.__get__  # type: ignore[attr-defined]
-_type = _socket.socket.type.__get__  # type: ignore[attr-defined]
-_proto = _socket.socket.proto.__get__  # type: ignore[attr-defined]
 _INET = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -37,37 +35,6 @@ class _TransportSocket(trsock.TransportSocket):
         if transport is not None:
             transport.get_write_buffer_size()  # sends what waits for the end of the iteration
         return self._own
-
-
-class AcceptedSocket:
-    """A connection that was accepted, non-blocking, without the socket object that few programs ask for."""
-
-    __slots__ = ("_fd", "_listener")
-
-    def __init__(self, fd: int, listener: socket.socket) -> None:
-        self._fd = fd
-        self._listener = listener
-
-    def fileno(self) -> int:
-        """The descriptor, -1 once it is closed."""
-        return self._fd
-
-    def close(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def open(self) -> socket.socket:
-        """The socket object, which owns the descriptor from now on; a closed one after `close`."""
-        listener = self._listener
-        if self._fd < 0:
-            sock = socket.socket(listener.family, listener.type, listener.proto)
-            sock.close()
-            return sock
-        sock = socket.socket(listener.family, listener.type, listener.proto, fileno=self._fd)
-        self._fd = -1
-        sock.setblocking(False)
-        return sock
 
 
 class SocketTransport(transports._FlowControlMixin, transports.Transport):
@@ -94,7 +61,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         "_sock_fd",
     )
 
-    _conn: Any  # a socket or an AcceptedSocket, None once it is closed: then it is `_closed`
+    _conn: Any  # a socket or an LazySocket, None once it is closed: then it is `_closed`
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
@@ -102,7 +69,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     def __init__(
         self,
         loop: Any,
-        conn: socket.socket | AcceptedSocket,
+        conn: socket.socket | LazySocket,
         protocol: Any,
         waiter: Any = None,
         extra: Any = None,
@@ -129,7 +96,10 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._eof = False
         self._empty_waiter = None
         self._open(self._sock_fd)
-        self.set_protocol(protocol)
+        self._protocol = protocol
+        self._protocol_connected = True
+        if isinstance(protocol, protocols.BufferedProtocol):
+            self._set_buffered(True)
         self._server = server
         if server is not None:
             if _SERVER_TAKES_TRANSPORT:
@@ -139,9 +109,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         if not nodelay:
             _set_nodelay(self._sock)
         loop.call_soon(protocol.connection_made, self)
-        loop.call_soon(self._add_reader)
-        if waiter is not None:
-            loop.call_soon(futures._set_result_unless_cancelled, waiter, None)
+        loop.call_soon(self._add_reader, waiter)
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
@@ -158,7 +126,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket" and name not in self._extra:  # most programs never ask
-            self._extra[name] = _TransportSocket(self._sock or _opened(self._closed), self)
+            self._extra[name] = _TransportSocket(self._sock or opened(self._closed), self)
         # as it came: programs' tests patch asyncio's own, and look at how it is called
         return super().get_extra_info(name) if default is None else super().get_extra_info(name, default)
 
@@ -167,7 +135,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         """The socket object, None once it is closed; asyncio's name for it."""
         conn = self._conn
         if conn is not None:
-            self._conn = conn = _opened(conn)
+            self._conn = conn = opened(conn)
         return conn
 
     @_sock.setter
@@ -216,9 +184,11 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         if self._loop.get_debug():
             logger.debug("%r resumes reading", self)
 
-    def _add_reader(self) -> None:
-        """Start reading, once `connection_made` has been called."""
-        if self.is_reading():
+    def _add_reader(self, waiter: Any) -> None:
+        """Start reading, once `connection_made` has been called, and wake whoever waits for that."""
+        if waiter is not None and not waiter.cancelled():
+            waiter.set_result(None)
+        if not self._closing and not self._paused:
             self._start_reading()
 
     def _read_eof(self) -> None:
@@ -378,10 +348,6 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 server._detach()
 
 
-def _opened(conn: socket.socket | AcceptedSocket) -> socket.socket:
-    return conn.open() if isinstance(conn, AcceptedSocket) else conn
-
-
 def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
     for key, get in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
         if key not in extra:
@@ -394,7 +360,9 @@ def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
 def _set_nodelay(sock: socket.socket) -> None:
     if not issubclass(type(sock), _socket.socket):  # a mock pretends to be an instance
         base_events._set_nodelay(sock)
-    elif _family(sock) in _INET and _type(sock) == socket.SOCK_STREAM and _proto(sock) == socket.IPPROTO_TCP:
+        return
+    family, kind, proto = kind_of(sock)
+    if family in _INET and kind == socket.SOCK_STREAM and proto == socket.IPPROTO_TCP:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

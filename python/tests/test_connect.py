@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import errno
 import gc
+import os
 import socket
 import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from support import (
@@ -122,6 +124,124 @@ async def test_a_port_may_be_text(loop: Loop) -> None:
     async with echo_server() as (host, port):
         _, protocol = await loop.create_connection(Recorder, host, str(port))
         await end(protocol)
+
+
+audited: list[tuple[str, Any]] | None = None
+
+
+def audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if audited is not None and event == "socket.connect":
+        audited.append((event, arguments[1]))
+
+
+class TestAHostThatIsANumber:
+    """Connected in Java, if nothing stands in between that a program put there."""
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", pytest.param("::1", marks=needs_ipv6)])
+    async def test_names_and_socket_are_those_of_the_connection(self, loop: Loop, host: str) -> None:
+        async with echo_server("::1" if host == "::1" else "127.0.0.1") as (_, port):
+            transport, protocol = await loop.create_connection(Recorder, host, port)
+            sock = transport.get_extra_info("socket")
+            assert transport.get_extra_info("peername") == sock.getpeername()
+            assert transport.get_extra_info("sockname") == sock.getsockname()
+            assert (sock.type, sock.proto) == (socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            assert sock.gettimeout() == 0
+            assert not os.get_inheritable(sock.fileno())
+            await end(protocol)
+
+    async def test_what_a_program_put_in_its_way_is_called(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with echo_server() as address:
+            for owner, name in (
+                (type(loop), "sock_connect"),
+                (loop, "sock_connect"),
+                (socket.socket, "connect"),
+                (socket, "socket"),
+            ):
+                with monkeypatch.context() as patch:
+                    patch.setattr(owner, name, mock.Mock(wraps=getattr(owner, name), side_effect=LookupError(name)))
+                    with pytest.raises(LookupError, match=name):
+                        await loop.create_connection(Recorder, *address)
+            _, protocol = await loop.create_connection(Recorder, *address)
+            await end(protocol)
+
+    async def test_audit_hooks_hear_of_it_before(self, loop: Loop) -> None:
+        global audited
+        sys.addaudithook(audit)  # which cannot be taken back
+        async with echo_server() as address:
+            audited = []
+            try:
+                _, protocol = await loop.create_connection(Recorder, *address)
+            finally:
+                events, audited = audited, None
+            assert ("socket.connect", address) in events
+            await end(protocol)
+
+    async def test_a_hook_that_forbids_it_is_obeyed(self, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Forbidden(Exception):
+            pass
+
+        class Refusing(list[Any]):
+            def append(self, _: Any) -> None:
+                raise Forbidden
+
+        sys.addaudithook(audit)
+        async with echo_server() as address:
+            before = open_descriptors()
+            monkeypatch.setitem(globals(), "audited", Refusing())
+            with pytest.raises(Forbidden):
+                await loop.create_connection(Recorder, *address)
+            monkeypatch.undo()
+            gc.collect()
+            assert open_descriptors() == before
+
+    async def test_a_factory_that_fails_leaves_no_connection(self, loop: Loop, loop_name: str) -> None:
+        if loop_name == "asyncio":
+            pytest.skip("asyncio leaves the socket to the garbage collector, which warns of it")
+
+        def factory() -> Any:
+            raise LookupError("no protocol")
+
+        async with echo_server() as address:
+            await iterations(5)
+            before = open_descriptors()
+            with pytest.raises(LookupError, match="no protocol"):
+                await loop.create_connection(factory, *address)
+            await until(lambda: open_descriptors() == before)
+
+    @pytest.mark.parametrize(
+        ("port", "error"), [(65536, OverflowError), (-1, OverflowError), (None, OSError), (1.5, (TypeError, OSError))]
+    )
+    async def test_ports_that_are_none_are_refused(self, loop: Loop, port: Any, error: Any) -> None:
+        with pytest.raises(error):
+            await loop.create_connection(Recorder, "127.0.0.1", port)
+
+    async def test_a_connection_that_has_to_wait_is_made(self, loop: Loop) -> None:
+        """The kernel lets it wait a second where the other side's queue is full."""
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            address = full.getsockname()
+            with contextlib.ExitStack() as stack:
+                first = stack.enter_context(socket.create_connection(address))
+                pending = loop.create_task(loop.create_connection(Recorder, *address))
+                await asyncio.sleep(0.05)
+                assert not pending.done()
+                stack.enter_context(full.accept()[0])
+                transport, protocol = await pending
+                assert transport.get_extra_info("peername") == address
+                assert transport.get_extra_info("sockname") != first.getsockname()
+                assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                await end(protocol)
+
+    async def test_many_at_once_are_all_made(self, loop: Loop) -> None:
+        async with echo_server() as address:
+            made = await asyncio.gather(*(loop.create_connection(Recorder, *address) for _ in range(300)))
+            for number, (transport, _) in enumerate(made):
+                transport.write(b"%d" % number)
+            for number, (_, protocol) in enumerate(made):
+                text = b"%d" % number
+                assert await protocol.read(len(text)) == text
+                await end(protocol)
 
 
 class TestSeveralAddresses:

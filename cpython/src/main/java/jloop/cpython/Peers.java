@@ -157,7 +157,8 @@ final class Peers {
         return name;
     }
 
-    private static SocketName encode(long object, int family) {
+    /** As {@link #name}, without remembering it. */
+    static SocketName encode(long object, int family) {
         int length =
                 switch (family) {
                     case Addresses.AF_INET -> encodeInternet(object, family, 2);

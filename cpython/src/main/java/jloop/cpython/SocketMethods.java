@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandles;
 import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Pollable;
 import jloop.engine.SocketCalls;
+import jloop.engine.SocketName;
 import jloop.engine.linux.Addresses;
 import jloop.engine.linux.Errno;
 import jloop.engine.linux.Memory;
@@ -23,6 +24,8 @@ final class SocketMethods {
 
     private static final long ACCEPT = Names.intern("accept");
     private static final long PYTHON_ACCEPT = SocketObject.method(ACCEPT);
+    private static final long CONNECT = Names.intern("connect");
+    private static final long PYTHON_CONNECT = SocketObject.method(CONNECT);
     private static final int MOST_ACCEPTED = 1024;
     private static final long NAME = Memory.allocateForever(Addresses.STORAGE_SIZE + 1L);
     private static final long NAME_LENGTH = Memory.allocateForever(Integer.BYTES);
@@ -36,6 +39,7 @@ final class SocketMethods {
         Upcalls.install(loop, "_try_recv_into", lookup, "tryRecvInto", Takes.POSITIONAL);
         Upcalls.install(loop, "_try_send", lookup, "trySend", Takes.POSITIONAL);
         Upcalls.install(loop, "_try_accept", lookup, "tryAccept", Takes.POSITIONAL);
+        Upcalls.install(loop, "_try_connect", lookup, "tryConnect", Takes.POSITIONAL);
         Upcalls.install(loop, "_wait_for", lookup, "waitFor", Takes.POSITIONAL);
         Upcalls.install(loop, "_stop_waiting", lookup, "stopWaiting", Takes.POSITIONAL);
     }
@@ -208,6 +212,67 @@ final class SocketMethods {
         } catch (Throwable t) {
             return Errors.raise(t);
         }
+    }
+
+    /**
+     * {@code _try_connect(family, proto, address)}: a new TCP socket is connected to the numeric {@code address}. A tuple of
+     * its non-blocking descriptor, its address and the peer's, both None while the connection is not there yet; or the
+     * error number with which the peer refused; or None where nothing has happened and Python's own socket must find out.
+     */
+    static long tryConnect(long self, long args, long nargs, long unused) {
+        try {
+            Arguments.exactly("_try_connect", nargs, 3);
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            int family = (int) Arguments.natural(Upcalls.argument(args, 0));
+            int protocol = (int) Arguments.natural(Upcalls.argument(args, 1));
+            SocketName name = family == Addresses.AF_UNIX ? null : Peers.encode(Upcalls.argument(args, 2), family);
+            if (loop == null || loop.debug || name == null || !SocketObject.has(CONNECT, PYTHON_CONNECT)) {
+                return Upcalls.none();
+            }
+            name.copyTo(NAME);
+            SocketCalls sockets = loop.engine.sockets();
+            int fd = (int) sockets.connect(family, protocol, NAME, name.length());
+            if (fd < 0) {
+                return Upcalls.none(); // a call of Python's words the error
+            }
+            // within a machine it is done by now, and a second call says so
+            long result = sockets.connected(fd, NAME, name.length());
+            if (result < 0 && result != SocketCalls.WOULD_BLOCK) {
+                sockets.close(fd);
+                return CPython.PyLong_FromLong(-result);
+            }
+            long connection = connection(sockets, fd, result == 0);
+            if (connection == 0) {
+                sockets.close(fd);
+            }
+            return connection;
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    private static long connection(SocketCalls sockets, int fd, boolean connected) {
+        long sockname = 0;
+        long peername = 0;
+        if (connected && sockets.localName(fd, NAME, NAME_LENGTH) == 0) {
+            sockname = Peers.decode(NAME, Memory.getInt(NAME_LENGTH));
+            if (sockname == 0) {
+                return 0;
+            }
+        }
+        if (connected && sockets.peerName(fd, NAME, NAME_LENGTH) == 0) {
+            peername = Peers.decode(NAME, Memory.getInt(NAME_LENGTH));
+            if (peername == 0) {
+                Refs.xdecref(sockname);
+                return 0;
+            }
+        }
+        long number = CPython.PyLong_FromLong(fd);
+        return tuple(new long[] {number, orNone(sockname), orNone(peername)}, 3);
+    }
+
+    private static long orNone(long object) {
+        return object == 0 ? Refs.share(Layout.NONE) : object;
     }
 
     /** A tuple of two objects, whose references it takes: 0 with an error set if one is 0, or there is no memory. */

@@ -55,6 +55,50 @@ public final class SocketCalls {
         return result(Sockets.accept(state, fd, name, length));
     }
 
+    /**
+     * Begins to connect a new TCP socket, non-blocking and closed on exec, with {@code TCP_NODELAY}: its descriptor.
+     *
+     * @param protocol of {@code socket(2)}, 0 for the family's own
+     * @param name address of a name of {@code length} bytes, an internet address
+     */
+    public long connect(int family, int protocol, long name, int length) {
+        int fd = Sockets.openStream(state, family, protocol);
+        if (fd < 0) {
+            return fd;
+        }
+        int result = Sockets.setNoDelay(state, fd);
+        if (result == 0) {
+            result = Sockets.connect(state, fd, name, length);
+        }
+        if (result < 0 && result != -Errno.EINPROGRESS && result != -Errno.EINTR) {
+            close(fd);
+            return result;
+        }
+        return fd;
+    }
+
+    /** How a connection that was begun is getting on: 0 when it is there. */
+    public long connected(int fd, long name, int length) {
+        int result = Sockets.connect(state, fd, name, length);
+        return switch (-result) {
+            case Errno.EISCONN -> 0;
+            case Errno.EALREADY, Errno.EINPROGRESS, Errno.EINTR -> WOULD_BLOCK;
+            default -> result;
+        };
+    }
+
+    /** Writes the local address of a socket to {@code name}, and its size to {@code length}, as {@link #accept} does; 0. */
+    public long localName(int fd, long name, long length) {
+        Memory.putInt(length, Addresses.STORAGE_SIZE);
+        return Sockets.localName(state, fd, name, length);
+    }
+
+    /** As {@link #localName}, of the peer. */
+    public long peerName(int fd, long name, long length) {
+        Memory.putInt(length, Addresses.STORAGE_SIZE);
+        return Sockets.peerName(state, fd, name, length);
+    }
+
     /** Closes a descriptor; 0. */
     public long close(int fd) {
         return Files.close(state, fd);

@@ -29,12 +29,55 @@ public final class Sockets {
 
     private static final int SOCK_NONBLOCK_CLOEXEC = 0x800 | 0x80000; // bits/socket_type.h
 
+    private static final int SOCK_STREAM = 1; // bits/socket_type.h
+    private static final int IPPROTO_TCP = 6; // netinet/in.h
+    private static final int TCP_NODELAY = 1; // netinet/tcp.h
+    /** An {@code int} that is 1. */
+    private static final long ON = Memory.allocateForever(Integer.BYTES);
+
     private static final long accept4 = Native.symbol("accept4");
+    private static final long socket = Native.symbol("socket");
+    private static final long connect = Native.symbol("connect");
+    private static final long getsockname = Native.symbol("getsockname");
+    private static final long getpeername = Native.symbol("getpeername");
+    private static final long setsockopt = Native.symbol("setsockopt");
     private static final long recv = Native.symbol("recv");
     private static final long send = Native.symbol("send");
     private static final long sendmsg = Native.symbol("sendmsg");
 
+    static {
+        Memory.putInt(ON, 1);
+    }
+
     private Sockets() {}
+
+    /** {@code int socket(int domain, int type, int protocol)} for a stream, non-blocking and closed on exec: a descriptor. */
+    public static int openStream(CallState state, int family, int protocol) {
+        return state.callInt(socket, family, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, protocol, 0);
+    }
+
+    /** {@code int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen)}. */
+    public static int connect(CallState state, int fd, long name, int length) {
+        return state.callInt(connect, fd, name, length, 0);
+    }
+
+    /** {@code int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen)}; memory as for {@link #accept}. */
+    public static int localName(CallState state, int fd, long name, long length) {
+        return state.callInt(getsockname, fd, name, length, 0);
+    }
+
+    /** {@code int getpeername(int sockfd, struct sockaddr *addr, socklen_t *addrlen)}; memory as for {@link #accept}. */
+    public static int peerName(CallState state, int fd, long name, long length) {
+        return state.callInt(getpeername, fd, name, length, 0);
+    }
+
+    /**
+     * {@code int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen)}: what is written to
+     * a TCP socket is sent at once ({@code TCP_NODELAY}).
+     */
+    public static int setNoDelay(CallState state, int fd) {
+        return state.callInt(setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, ON, Integer.BYTES);
+    }
 
     /**
      * {@code int accept4(int sockfd, struct sockaddr *addr, socklen_t *addrlen, int flags)} with {@code SOCK_NONBLOCK} and

@@ -1,0 +1,97 @@
+"""`create_connection` to a host that is a number: one call of Java's instead of all that others may need."""
+
+import functools
+import operator
+import socket
+import sys
+from asyncio import base_events
+from asyncio.selector_events import BaseSelectorEventLoop
+from typing import Any
+
+from ._lazy_socket import LazySocket
+from ._resolver import numeric_info
+from ._transport import SocketTransport
+
+__all__ = ["Connector"]
+
+_SOCKET = socket.socket
+_BASE_EVENTS = vars(base_events)  # tests exchange what is in there
+
+# What asyncio's create_connection goes through. Where a program has replaced one of these, it is asyncio's that runs.
+_STEPS = (
+    "_connect_sock",
+    "_create_connection_transport",
+    "_ensure_resolved",
+    "_make_socket_transport",
+    "getaddrinfo",
+    "sock_connect",
+)
+_steps = operator.attrgetter(*_STEPS)
+
+
+class Connector:
+    """`create_connection` of the loop, in front of asyncio's own."""
+
+    _debug: bool
+    _standard_steps: Any = None
+    _try_connect: Any
+    _transport_of: Any
+    _ensure_fd_no_transport: Any
+    _until_connected: Any
+    create_future: Any
+
+    @functools.wraps(BaseSelectorEventLoop.create_connection)
+    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
+        info = self._plain_address(host, port, options)
+        if info is None:
+            return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
+        family, kind, proto, _, address = info
+        conn: Any = LazySocket(-1, family, kind, proto)
+        sys.audit("socket.__new__", conn, family, kind, proto)
+        sys.audit("socket.connect", conn, address)
+        tried = self._try_connect(family, proto, address)
+        if tried is None:
+            return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
+        if type(tried) is int:
+            raise OSError(tried, f"Connect call failed {address}")
+        conn.fd, sockname, peername = tried
+        extra = {"sockname": sockname, "peername": peername}
+        try:
+            if peername is None:
+                conn = conn.open()
+                await self._until_connected(conn, address)
+                extra = {}
+            if self._transport_of(conn.fileno()) is not None:
+                self._ensure_fd_no_transport(conn)
+            protocol = protocol_factory()
+            waiter = self.create_future()
+            transport = SocketTransport(self, conn, protocol, waiter, extra, nodelay=True)
+        except BaseException:
+            conn.close()
+            raise
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            raise
+        return transport, protocol
+
+    def _plain_address(self, host: Any, port: Any, options: dict[str, Any]) -> Any:
+        """What `getaddrinfo` has to say about a number; None where only asyncio's own method knows what to do."""
+        if (
+            type(host) is not str
+            or type(port) is not int
+            or self._debug
+            or (options and any(value is not None for value in options.values()))
+            or socket.socket is not _SOCKET
+            or _BASE_EVENTS["socket"] is not socket
+            or _steps(type(self)) != self._standard_steps
+            or not self.__dict__.keys().isdisjoint(_STEPS)
+        ):
+            return None
+        return numeric_info(host, port, 0, socket.SOCK_STREAM, 0)
+
+
+def keep_steps(loop_class: Any) -> None:
+    """Remember what the steps of `create_connection` are in the loop's class, to tell later what was replaced."""
+    loop_class._standard_steps = _steps(loop_class)
