@@ -49,6 +49,31 @@ async def test_create_task_makes_a_task_of_this_loop(loop: Loop) -> None:
     assert await task == 42
 
 
+async def test_a_tuple_found_through_the_collector_stays_as_it_was(loop: Loop) -> None:
+    """Arguments travel in tuples that are used again where nobody else has them."""
+
+    async def nothing() -> None:
+        pass
+
+    await asyncio.gather(*(loop.create_task(nothing()) for _ in range(10)))
+    found = [item for item in gc.get_objects() if type(item) is tuple and len(item) == 1]
+    before = [item[0] for item in found]
+    await asyncio.gather(*(loop.create_task(nothing()) for _ in range(10)))
+    assert all(item[0] is was for item, was in zip(found, before, strict=True))
+
+
+async def test_creating_a_task_that_fails_keeps_nothing(loop: Loop) -> None:
+    class Mark:
+        pass
+
+    mark = Mark()
+    references = sys.getrefcount(mark)
+    for _ in range(10):
+        with pytest.raises(TypeError, match="coroutine"):
+            loop.create_task(mark)  # type: ignore[arg-type]
+    assert sys.getrefcount(mark) == references
+
+
 async def test_a_task_has_the_name_it_was_given_or_one_of_its_own(loop: Loop) -> None:
     named, unnamed = loop.create_task(answer(), name="a name"), loop.create_task(answer())
     assert named.get_name() == "a name"

@@ -35,6 +35,9 @@ final class TaskMethods {
 
     private static long lastWithLoop;
 
+    /** A tuple for one argument that nobody else has, with None in it; or 0. */
+    private static long oneArgument;
+
     /** From 3.13.3 on, asyncio leaves keywords to the task. */
     private static final String CREATE_TASK_SIGNATURE = Arguments.truth(Namespace.get("tasks_take_keywords"))
             ? "coro, **kwargs"
@@ -131,10 +134,7 @@ final class TaskMethods {
             }
             long type = global(TASKS, TASK);
             if (keywords == 0 && type == TASK_IN_C) {
-                long coroutine = tuple(Upcalls.argument(args, 0), 0);
-                long task = CPython.PyObject_Call(type, coroutine, loop.loopKeyword());
-                Refs.decref(coroutine);
-                return task;
+                return callWith(type, Upcalls.argument(args, 0), loop.loopKeyword());
             }
             long chunk = Calls.take();
             Memory.putLong(chunk, Upcalls.argument(args, 0));
@@ -161,6 +161,25 @@ final class TaskMethods {
             }
         }
         return true;
+    }
+
+    /** {@code type(argument, **keywords)} for a class of asyncio's in C. */
+    private static long callWith(long type, long argument, long keywords) {
+        long tuple = oneArgument;
+        oneArgument = 0; // the call may make another task
+        if (tuple == 0 || Refs.count(tuple) != 1) { // somebody found it through gc.get_objects()
+            Refs.xdecref(tuple);
+            tuple = tuple(Layout.NONE, 0);
+        }
+        Refs.set(tuple + Layout.TUPLE_ITEMS, argument);
+        long result = CPython.PyObject_Call(type, tuple, keywords);
+        if (oneArgument == 0 && Refs.count(tuple) == 1) {
+            Refs.set(tuple + Layout.TUPLE_ITEMS, Layout.NONE);
+            oneArgument = tuple;
+        } else {
+            Refs.decref(tuple);
+        }
+        return result;
     }
 
     private static long withLoop(long kwnames) {
