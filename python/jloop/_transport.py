@@ -193,7 +193,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def _read_eof(self) -> None:
         """Java read the end of the file."""
-        if self._loop.get_debug():
+        if self._loop._debug:
             logger.debug("%r received EOF", self)
         try:
             keep_open = self._protocol.eof_received()
@@ -288,8 +288,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         if self._closing:
             return
         self._closing = True
-        self._stop_reading()
-        if not self.get_write_buffer_size():
+        if self._finish():
             self._lose_connection(None)
 
     def abort(self) -> None:

@@ -241,7 +241,7 @@ final class SocketMethods {
                 sockets.close(fd);
                 return CPython.PyLong_FromLong(-result);
             }
-            long connection = connection(sockets, fd, result == 0);
+            long connection = connection(sockets, fd, name, result == 0);
             if (connection == 0) {
                 sockets.close(fd);
             }
@@ -251,28 +251,28 @@ final class SocketMethods {
         }
     }
 
-    private static long connection(SocketCalls sockets, int fd, boolean connected) {
-        long sockname = 0;
-        long peername = 0;
-        if (connected && sockets.localName(fd, NAME, NAME_LENGTH) == 0) {
-            sockname = Peers.decode(NAME, Memory.getInt(NAME_LENGTH));
-            if (sockname == 0) {
-                return 0;
+    /** The result of {@link #tryConnect}, of a socket for the address at {@link #NAME}; 0 with an error set if there is no memory. */
+    private static long connection(SocketCalls sockets, int fd, SocketName address, boolean connected) {
+        long peername;
+        long sockname;
+        if (connected) {
+            if (address.isWildcard()) {
+                sockets.peerName(fd, NAME, NAME_LENGTH); // where the system has led it
             }
-        }
-        if (connected && sockets.peerName(fd, NAME, NAME_LENGTH) == 0) {
-            peername = Peers.decode(NAME, Memory.getInt(NAME_LENGTH));
-            if (peername == 0) {
-                Refs.xdecref(sockname);
-                return 0;
-            }
+            peername = Peers.decode(NAME, address.length());
+            sockname = sockets.localName(fd, NAME, NAME_LENGTH) == 0
+                    ? Peers.decode(NAME, Memory.getInt(NAME_LENGTH))
+                    : Refs.share(Layout.NONE);
+        } else {
+            peername = Refs.share(Layout.NONE);
+            sockname = Refs.share(Layout.NONE);
         }
         long number = CPython.PyLong_FromLong(fd);
-        return tuple(new long[] {number, orNone(sockname), orNone(peername)}, 3);
-    }
-
-    private static long orNone(long object) {
-        return object == 0 ? Refs.share(Layout.NONE) : object;
+        if (number == 0 || sockname == 0 || peername == 0) {
+            Refs.xdecref(number);
+            return released(sockname, peername);
+        }
+        return tuple(new long[] {number, sockname, peername}, 3);
     }
 
     /** A tuple of two objects, whose references it takes: 0 with an error set if one is 0, or there is no memory. */

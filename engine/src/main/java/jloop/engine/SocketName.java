@@ -38,6 +38,15 @@ public final class SocketName {
         return (int) words[0] & 0xffff;
     }
 
+    /** Whether this is the internet address {@code 0.0.0.0} or {@code ::}, with any port. */
+    public boolean isWildcard() {
+        return switch (family()) {
+            case Addresses.AF_INET -> words[0] >>> 32 == 0;
+            case Addresses.AF_INET6 -> words[1] == 0 && words[2] == 0;
+            default -> false;
+        };
+    }
+
     /** Writes it to {@code address}, with zeros up to a multiple of 8 bytes; {@link Addresses#STORAGE_SIZE} are enough. */
     public void copyTo(long address) {
         for (int i = 0; i < words.length; i++) {

@@ -38,6 +38,23 @@ class SocketNameTest {
     }
 
     @Test
+    void shouldKnowTheWildcardAddresses() {
+        MemorySegment memory = storage(0);
+        for (int family : new int[] {Addresses.AF_INET, Addresses.AF_INET6}) {
+            boolean in6 = family == Addresses.AF_INET6;
+            int length = in6 ? Addresses.IN6_SIZE : Addresses.IN_SIZE;
+            int last = in6 ? Addresses.IN6_ADDRESS + 15 : Addresses.IN_ADDRESS + 3;
+            memory.fill((byte) 0);
+            Addresses.putFamily(memory.address(), family);
+            Addresses.putPort(memory.address(), 80);
+            assertThat(new SocketName(memory.address(), length).isWildcard()).isTrue();
+
+            memory.set(java.lang.foreign.ValueLayout.JAVA_BYTE, last, (byte) 1);
+            assertThat(new SocketName(memory.address(), length).isWildcard()).isFalse();
+        }
+    }
+
+    @Test
     void shouldWriteItselfBack() {
         MemorySegment from = storage(0);
         Addresses.putFamily(from.address(), Addresses.AF_INET6);
