@@ -8,13 +8,14 @@ from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
-from ._lazy_socket import LazySocket
+from ._descriptors import close, opened
 from ._resolver import numeric_info
 from ._transport import SocketTransport
 
 __all__ = ["Connector"]
 
 _SOCKET = socket.socket
+_NOT_OPEN = socket.socket.__new__(socket.socket)  # what audit hooks are shown
 _BASE_EVENTS = vars(base_events)  # tests exchange what is in there
 
 # What asyncio's create_connection goes through. Where a program has replaced one of these, it is asyncio's that runs.
@@ -46,28 +47,27 @@ class Connector:
         if info is None:
             return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
         family, kind, proto, _, address = info
-        conn: Any = LazySocket(-1, family, kind, proto)
-        sys.audit("socket.__new__", conn, family, kind, proto)
-        sys.audit("socket.connect", conn, address)
+        sys.audit("socket.__new__", _NOT_OPEN, family, kind, proto)
+        sys.audit("socket.connect", _NOT_OPEN, address)
         tried = self._try_connect(family, proto, address)
         if tried is None:
             return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
         if type(tried) is int:
             raise OSError(tried, f"Connect call failed {address}")
-        conn.fd, sockname, peername = tried
-        extra = {"sockname": sockname, "peername": peername}
+        conn, peername, sockname = tried
         try:
-            if peername is None:
-                conn = conn.open()
-                await self._until_connected(conn, address)
-                extra = {}
-            if self._transport_of(conn.fileno()) is not None:
+            if self._transport_of(conn) is not None:
                 self._ensure_fd_no_transport(conn)
+            if peername is None:
+                conn = opened(conn)
+                await self._until_connected(conn, address)
             protocol = protocol_factory()
             waiter = self.create_future()
-            transport = SocketTransport(self, conn, protocol, waiter, extra, nodelay=True)
+            transport = SocketTransport(
+                self, conn, protocol, waiter, nodelay=True, peername=peername, sockname=sockname
+            )
         except BaseException:
-            conn.close()
+            close(conn)
             raise
         try:
             await waiter

@@ -18,7 +18,7 @@ from ._connect import Connector, keep_steps
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
 from ._resolver import Resolver
-from ._server import accept_connections
+from ._server import Acceptor
 from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
@@ -73,6 +73,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     Making the first one starts the JVM. Raises `jloop.JVMError` if there is none.
     """
 
+    _acceptors: dict[socket.socket, Acceptor]
     _selector: Any
     _thread_id: Any
     _closed = True  # until `__init__` is through: a loop that could not be made has nothing to close
@@ -81,6 +82,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         _native.load()
         _jvm.leave_room_for_java()
         self._roots = self._open()
+        self._acceptors = {}
         self._children = set()
         super().__init__(cast(Any, _PollerView(self)))
 
@@ -147,6 +149,9 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     def close(self) -> None:
         """Close the loop; it must not be running. Children that live go on, and nobody is told of their exit."""
         super().close()
+        for acceptor in self._acceptors.values():
+            acceptor.close()
+        self._acceptors.clear()
 
     def set_task_factory(self, factory: Any) -> None:
         """Set what `create_task` makes tasks with; None for `asyncio.Task`."""
@@ -184,10 +189,19 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         backlog: int = 100,
         *timeouts: Any,
     ) -> None:
-        if sslcontext is None and type(sock) is socket.socket:
-            accept_connections(self, protocol_factory, sock, server, backlog, *timeouts)
-        else:
+        if sslcontext is not None or type(sock) is not socket.socket:
             super()._accept_connection(protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+            return
+        acceptor = self._acceptors.get(sock)
+        if acceptor is None:
+            self._acceptors[sock] = acceptor = Acceptor(self, protocol_factory, sock, server, backlog, timeouts)
+        acceptor.ready()
+
+    def _stop_serving(self, sock: Any) -> None:
+        acceptor = self._acceptors.pop(sock, None)
+        if acceptor is not None:
+            acceptor.close()
+        super()._stop_serving(sock)
 
     def _make_socket_transport(
         self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None

@@ -5,89 +5,158 @@ import os
 import socket
 from asyncio import constants, trsock
 from asyncio.log import logger
+from collections import deque
 from contextvars import copy_context
 from typing import Any
 
-from ._lazy_socket import LazySocket, kind_of
+from ._descriptors import close, is_told_by_descriptor, kind_of
 from ._transport import SocketTransport
 
-__all__ = ["accept_connections"]
+__all__ = ["Acceptor"]
 
-# Connections taken from the kernel's queue before transports are made for them: the queue must not overflow meanwhile,
-# because the kernel then lets the client wait a second.
-_SLICE = 64
+# The kernel lets a client wait a second whose connection finds the queue full, and asking for a connection takes less
+# than making a transport for it: so the queue is emptied again after every few transports, and what was taken from it
+# waits here.
+_STEP = 16  # transports
+_TURN = 64  # transports, after which everything else has its turn
+_MOST_WAITING = 4096
+
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
 
-def accept_connections(
-    loop: Any, protocol_factory: Any, sock: socket.socket, server: Any, backlog: int, *timeouts: Any
-) -> None:
-    """Accept what waits at `sock`, at most `backlog` and one, and make plain transports.
+class Acceptor:
+    """Accepts what comes in at one listening socket and makes plain transports.
 
     Behaves as asyncio's `_accept_connection`, errors included: out of descriptors, it is reported and tried again
     after a second.
     """
-    sockname = _common_sockname(sock)
-    remaining = backlog + 1
-    while remaining > 0:
-        accepted, error = _accept_slice(loop, sock, min(_SLICE, remaining))
-        remaining -= _SLICE
-        connections = iter(accepted)
-        try:
-            for conn, peername in connections:
-                copy_context().run(_connect, loop, protocol_factory, conn, peername, sockname, server)
-        finally:
-            for conn, _ in connections:  # an exit came between
-                conn.close()
-        if error is None:
-            if len(accepted) < _SLICE:
-                return
-        elif error.errno in _OUT_OF_RESOURCES:
-            loop.call_exception_handler(
-                {
-                    "message": "socket.accept() out of system resource",
-                    "exception": error,
-                    "socket": trsock.TransportSocket(sock),
-                }
-            )
-            loop._remove_reader(sock.fileno())
-            loop.call_later(
-                constants.ACCEPT_RETRY_DELAY,
-                loop._start_serving,
-                protocol_factory,
-                sock,
-                None,
-                server,
-                backlog,
-                *timeouts,
-            )
-            return
+
+    def __init__(
+        self, loop: Any, protocol_factory: Any, sock: socket.socket, server: Any, backlog: int, timeouts: Any
+    ) -> None:
+        self._loop = loop
+        self._protocol_factory = protocol_factory
+        self._sock = sock
+        self._server = server
+        self._backlog = backlog
+        self._timeouts = timeouts
+        self._sockname = _common_sockname(sock)
+        self._bare = is_told_by_descriptor(kind_of(sock))
+        self._waiting: deque[tuple[Any, Any, Any]] = deque()  # connection, name of the peer, own name
+        self._scheduled = False
+        self._exhausted = False  # out of descriptors or memory: nothing is accepted until serving starts again
+
+    def ready(self) -> None:
+        """Connections wait at the socket."""
+        self._exhausted = False
+        if self._scheduled:
+            self._accept()
         else:
-            raise error
+            self._take_turn()
 
+    def close(self) -> None:
+        """Close the connections that wait for a transport."""
+        while self._waiting:
+            close(self._waiting.popleft()[0])
 
-def _accept_slice(loop: Any, sock: socket.socket, limit: int) -> tuple[list[tuple[Any, Any]], OSError | None]:
-    """Up to `limit` pairs of non-blocking connection and address, and the error that ended it before, if one did."""
-    tried = loop._try_accept(sock, limit)
-    if tried is not None:
-        pairs, number = tried
-        error = OSError(number, os.strerror(number)) if number else None
-        kind = kind_of(sock)
-        return [(LazySocket(fd, *kind), address) for fd, address in pairs], error
-    accepted: list[tuple[Any, Any]] = []
-    while len(accepted) < limit:
+    def _go_on(self) -> None:
+        self._scheduled = False
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        self._accept()
+        waiting = self._waiting
+        made = 0
         try:
-            conn, address = sock.accept()
-        except ConnectionAbortedError:
-            continue
-        except (BlockingIOError, InterruptedError):
-            break
-        except OSError as error:
-            return accepted, error
-        conn.setblocking(False)
-        accepted.append((conn, address))
-    return accepted, None
+            while waiting and made < _TURN:
+                copy_context().run(self._connect, *waiting.popleft())
+                made += 1
+                if made % _STEP == 0:
+                    self._accept()
+        except BaseException:  # an exit
+            self.close()
+            raise
+        if waiting:
+            self._scheduled = True
+            self._loop.call_soon(self._go_on)
+
+    def _accept(self) -> None:
+        if self._exhausted or self._sock.fileno() < 0:
+            return
+        error = self._accept_all(_MOST_WAITING - len(self._waiting))
+        if error is None:
+            return
+        if error.errno not in _OUT_OF_RESOURCES:
+            raise error
+        loop, sock = self._loop, self._sock
+        self._exhausted = True
+        loop.call_exception_handler(
+            {
+                "message": "socket.accept() out of system resource",
+                "exception": error,
+                "socket": trsock.TransportSocket(sock),
+            }
+        )
+        loop._remove_reader(sock.fileno())
+        loop.call_later(
+            constants.ACCEPT_RETRY_DELAY,
+            loop._start_serving,
+            self._protocol_factory,
+            sock,
+            None,
+            self._server,
+            self._backlog,
+            *self._timeouts,
+        )
+
+    def _accept_all(self, limit: int) -> OSError | None:
+        """Take up to `limit` connections from the kernel's queue; the error that ended it before, if one did."""
+        sock = self._sock
+        tried = self._loop._try_accept(sock, limit, self._sockname is None) if self._bare else None
+        if tried is not None:
+            connections, number = tried
+            self._waiting.extend(connections)
+            return OSError(number, os.strerror(number)) if number else None
+        for _ in range(limit):
+            try:
+                conn, address = sock.accept()
+            except ConnectionAbortedError:
+                continue
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                return error
+            conn.setblocking(False)
+            self._waiting.append((conn, address, conn.getsockname()))
+        return None
+
+    def _connect(self, conn: Any, peername: Any, sockname: Any) -> None:
+        loop, server = self._loop, self._server
+        if loop._debug:
+            logger.debug("%r got a new connection from %r: %r", server, peername, conn)
+        protocol = None
+        try:
+            protocol = self._protocol_factory()
+            SocketTransport(
+                loop,
+                conn,
+                protocol,
+                server=server,
+                nodelay=True,
+                peername=peername,
+                sockname=self._sockname if sockname is None else sockname,
+            )
+        except (SystemExit, KeyboardInterrupt):
+            close(conn)
+            raise
+        except BaseException as exc:
+            close(conn)
+            if loop._debug:
+                context = {"message": "Error on transport creation for incoming connection", "exception": exc}
+                if protocol is not None:
+                    context["protocol"] = protocol
+                loop.call_exception_handler(context)
 
 
 def _common_sockname(sock: socket.socket) -> Any:
@@ -96,25 +165,3 @@ def _common_sockname(sock: socket.socket) -> Any:
     if sock.family not in (socket.AF_INET, socket.AF_INET6) or name[0] in _WILDCARDS:
         return None
     return name
-
-
-def _connect(loop: Any, protocol_factory: Any, conn: Any, peername: Any, sockname: Any, server: Any) -> None:
-    if loop._debug:
-        logger.debug("%r got a new connection from %r: %r", server, peername, conn)
-    extra = {"peername": peername}
-    if sockname is not None:
-        extra["sockname"] = sockname
-    protocol = None
-    try:
-        protocol = protocol_factory()
-        SocketTransport(loop, conn, protocol, None, extra, server, nodelay=True)
-    except (SystemExit, KeyboardInterrupt):
-        conn.close()
-        raise
-    except BaseException as exc:
-        conn.close()
-        if loop._debug:
-            context = {"message": "Error on transport creation for incoming connection", "exception": exc}
-            if protocol is not None:
-                context["protocol"] = protocol
-            loop.call_exception_handler(context)

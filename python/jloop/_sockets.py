@@ -9,7 +9,7 @@ from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
-from ._lazy_socket import family_of
+from ._descriptors import family_of
 
 __all__ = ["SocketCalls"]
 

@@ -10,7 +10,7 @@ from asyncio import base_events, constants, protocols, selector_events, transpor
 from asyncio.log import logger
 from typing import Any, cast
 
-from ._lazy_socket import LazySocket, kind_of, opened
+from ._descriptors import close, closed_socket, kind_of, opened, unpacked
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
@@ -47,21 +47,24 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_closed",
         "_closing",
         "_conn",
         "_conn_lost",
         "_context",
-        "_empty_waiter",
         "_eof",
         "_paused",
+        "_peername",
         "_protocol",
         "_protocol_connected",
         "_server",
         "_sock_fd",
+        "_sockname",
     )
 
-    _conn: Any  # a socket or an LazySocket, None once it is closed: then it is `_closed`
+    _conn: Any  # a socket or a bare descriptor, None once it is closed
+    _closed: Any = None  # the socket object that was closed, if there was one
+    _empty_waiter: Any = None
+    _info: Any = vars(transports.BaseTransport)["_extra"]  # the slot; what asyncio calls so is made on demand, below
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
@@ -69,47 +72,62 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     def __init__(
         self,
         loop: Any,
-        conn: socket.socket | LazySocket,
+        conn: socket.socket | int,
         protocol: Any,
         waiter: Any = None,
         extra: Any = None,
         server: Any = None,
         nodelay: bool = False,
+        peername: Any = None,
+        sockname: Any = None,
     ) -> None:
-        """Take on a connected, non-blocking socket; `nodelay` says that TCP_NODELAY is set on it already."""
+        """Take on a connected, non-blocking connection, which stays the caller's if this fails.
+
+        `nodelay` says that TCP_NODELAY is set on it already. A bare descriptor comes with that, and with both names, as
+        Java gives them.
+        """
         self._context = None
         self._server = None
         self._protocol = None
         # What the base classes set; calling them one by one is a tenth of what a connection costs
-        self._extra = extra = {} if extra is None else extra
         self._loop = loop
         self._protocol_paused = False
         self._high_water = _HIGH_WATER
         self._low_water = _LOW_WATER
-        self._conn = conn
-        self._sock_fd = conn.fileno()
-        if "sockname" not in extra or "peername" not in extra:
-            _add_names(extra, self._sock)
         self._conn_lost = 0  # writes that were dropped since the connection was lost, and one
         self._closing = False
         self._paused = False
         self._eof = False
-        self._empty_waiter = None
-        self._open(self._sock_fd)
-        self._protocol = protocol
-        self._protocol_connected = True
-        if isinstance(protocol, protocols.BufferedProtocol):
-            self._set_buffered(True)
-        self._server = server
-        if server is not None:
-            if _SERVER_TAKES_TRANSPORT:
-                server._attach(self)
-            else:
-                server._attach()
-        if not nodelay:
-            _set_nodelay(self._sock)
-        loop.call_soon(protocol.connection_made, self)
-        loop.call_soon(self._add_reader, waiter)
+        self._conn = conn
+        try:
+            self._sock_fd = conn if type(conn) is int else conn.fileno()  # type: ignore[union-attr]
+            self._peername = peername
+            self._sockname = sockname
+            self._info = None
+            if sockname is None:
+                self._info = {} if extra is None else extra
+                _add_names(self._info, self._sock)
+            self._open(self._sock_fd)
+            self._protocol = protocol
+            self._protocol_connected = True
+            if isinstance(protocol, protocols.BufferedProtocol):
+                self._set_buffered(True)
+            self._server = server
+            if server is not None:
+                if _SERVER_TAKES_TRANSPORT:
+                    server._attach(self)
+                else:
+                    server._attach()
+            if not nodelay:
+                _set_nodelay(self._sock)
+            loop.call_soon(protocol.connection_made, self)
+            loop.call_soon(self._add_reader, waiter)
+        except BaseException:
+            made, self._conn = self._conn, None
+            if made is not conn:
+                made.detach()
+            self._close_channel()
+            raise
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
@@ -126,9 +144,18 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket" and name not in self._extra:  # most programs never ask
-            self._extra[name] = _TransportSocket(self._sock or opened(self._closed), self)
+            sock = self._sock or self._closed or closed_socket(self._extra["sockname"])
+            self._extra[name] = _TransportSocket(sock, self)
         # as it came: programs' tests patch asyncio's own, and look at how it is called
         return super().get_extra_info(name) if default is None else super().get_extra_info(name, default)
+
+    @property
+    def _extra(self) -> dict[str, Any]:  # type: ignore[override]
+        """What `get_extra_info` looks at, in asyncio's place; most connections are never asked."""
+        info = self._info
+        if info is None:
+            self._info = info = {"peername": unpacked(self._peername), "sockname": unpacked(self._sockname)}
+        return info
 
     @property
     def _sock(self) -> Any:
@@ -143,9 +170,10 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         self._conn = sock
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        if getattr(self, "_conn", None) is not None:
+        conn = getattr(self, "_conn", None)
+        if conn is not None:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._conn.close()
+            close(conn)
             self._detach_server()
 
     # ---- protocol
@@ -329,8 +357,10 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             if self._protocol_connected:
                 self._protocol.connection_lost(exc)
         finally:
-            self._conn.close()
-            self._closed, self._conn = self._conn, None
+            conn, self._conn = self._conn, None
+            close(conn)
+            if type(conn) is not int:
+                self._closed = conn
             self._protocol = None
             self._loop = None
             self._context = None

@@ -18,6 +18,7 @@ from support import (
     Echo,
     Loop,
     LoopErrors,
+    LoopFactory,
     Recorder,
     has_ipv6,
     iterations,
@@ -454,6 +455,89 @@ class TestAccepting:
             before = len(gc.get_objects())
             await connections(300)
             assert len(gc.get_objects()) - before < 300
+
+
+@contextlib.asynccontextmanager
+async def burst() -> AsyncIterator[tuple[asyncio.Server, list[Recorder], list[socket.socket]]]:
+    """A server that has not run yet since 150 clients connected to it, the protocols it makes, and the clients."""
+    made: list[Recorder] = []
+
+    def factory() -> Recorder:
+        made.append(Recorder())
+        return made[-1]
+
+    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0, backlog=200)
+    clients = [socket.create_connection(server.sockets[0].getsockname()) for _ in range(150)]
+    try:
+        yield server, made, clients
+    finally:
+        for client in clients:
+            client.close()
+        server.close()
+        await server.wait_closed()
+
+
+class TestBursts:
+    """More connections at once than transports are made in one turn."""
+
+    async def test_each_gets_its_own_transport_in_order(self, loop: Loop) -> None:
+        async with burst() as (_, made, clients):
+            await until(lambda: len(made) == 150 and "made" in made[-1].events)
+            names = [protocol.transport.get_extra_info("peername") for protocol in made]
+            assert names == [client.getsockname() for client in clients]
+            for number, client in enumerate(clients):
+                client.sendall(b"%03d" % number)
+            for number, protocol in enumerate(made):
+                assert await protocol.read(3) == b"%03d" % number
+                protocol.transport.abort()
+            await until(lambda: all("lost" in protocol.events for protocol in made))
+
+    async def test_others_have_their_turn_meanwhile(self, loop: Loop, loop_name: str) -> None:
+        if loop_name == "asyncio":
+            pytest.skip("asyncio accepts as many as the backlog has place for before anything else runs")
+        async with burst() as (_, made, _):
+            seen = set()
+            while len(made) < 150:
+                await asyncio.sleep(0)
+                seen.add(len(made))
+            assert len(seen) > 2
+            for protocol in made:
+                await protocol.wait_for("made")
+                protocol.transport.abort()
+
+    async def test_a_server_that_closes_meanwhile_leaves_none_open(self, loop: Loop) -> None:
+        async with burst() as (server, made, clients):
+            before = len(open_descriptors())
+            await until(lambda: made)
+            server.close()
+            await iterations(10)
+            for protocol in made:
+                protocol.transport.abort()
+            await until(lambda: len(open_descriptors()) < before)  # the listening socket too
+            for client in clients:
+                client.settimeout(10)
+                with contextlib.suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+
+    def test_a_loop_that_closes_meanwhile_leaves_none_open(self, loop_factory: LoopFactory, loop_name: str) -> None:
+        if loop_name == "asyncio":
+            pytest.skip("asyncio calls protocol factories in tasks")
+
+        def factory() -> Any:
+            raise LookupError("no protocol")
+
+        with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
+            listener.setblocking(False)
+            clients = [socket.create_connection(listener.getsockname()) for _ in range(150)]
+            before = open_descriptors()
+            loop = loop_factory()
+            empty = len(open_descriptors())
+            loop._accept_connection(factory, listener)  # type: ignore[attr-defined]
+            assert len(open_descriptors()) > empty
+            loop.close()
+            assert open_descriptors() == before
+            for client in clients:
+                client.close()
 
 
 class TestConnectAcceptedSocket:

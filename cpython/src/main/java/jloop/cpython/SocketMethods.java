@@ -1,6 +1,7 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodHandles;
+import java.util.Arrays;
 import jloop.cpython.Upcalls.Takes;
 import jloop.engine.Pollable;
 import jloop.engine.SocketCalls;
@@ -27,6 +28,7 @@ final class SocketMethods {
     private static final long CONNECT = Names.intern("connect");
     private static final long PYTHON_CONNECT = SocketObject.method(CONNECT);
     private static final int MOST_ACCEPTED = 1024;
+    private static final int LIKELY_ACCEPTED = 16;
     private static final long NAME = Memory.allocateForever(Addresses.STORAGE_SIZE + 1L);
     private static final long NAME_LENGTH = Memory.allocateForever(Integer.BYTES);
 
@@ -174,20 +176,22 @@ final class SocketMethods {
     }
 
     /**
-     * {@code _try_accept(sock, limit)}: a tuple of pairs, a non-blocking descriptor and the peer's address each, and the
-     * error number that ended it before {@code limit}, 0 where there was just no more; or None.
+     * {@code _try_accept(sock, limit, named)}: a tuple of triples, a non-blocking descriptor, the peer's address and, if
+     * {@code named}, its own; and the error number that ended it before {@code limit}, 0 where there was just no more; or
+     * None.
      */
     static long tryAccept(long self, long args, long nargs, long unused) {
         try {
-            Arguments.exactly("_try_accept", nargs, 2);
+            Arguments.exactly("_try_accept", nargs, 3);
             long sock = Upcalls.argument(args, 0);
             int limit = (int) Math.min(Arguments.natural(Upcalls.argument(args, 1)), MOST_ACCEPTED);
+            boolean named = Arguments.truth(Upcalls.argument(args, 2));
             PyLoop loop = takes(self, sock, ACCEPT, PYTHON_ACCEPT);
             if (loop == null || !Addresses.isKnown(SocketObject.family(sock))) {
                 return Upcalls.none();
             }
             SocketCalls sockets = loop.engine.sockets();
-            long[] accepted = new long[limit];
+            long[] accepted = new long[Math.min(limit, LIKELY_ACCEPTED)];
             int count = 0;
             int errno = 0;
             while (count < limit && errno == 0) {
@@ -196,9 +200,13 @@ final class SocketMethods {
                     break;
                 }
                 if (fd >= 0) {
-                    long pair = pair(CPython.PyLong_FromLong(fd), Peers.decode(NAME, Memory.getInt(NAME_LENGTH)));
-                    if (pair != 0) {
-                        accepted[count++] = pair;
+                    long peername = name();
+                    long triple = connection((int) fd, peername, named ? localName(sockets, (int) fd) : none());
+                    if (triple != 0) {
+                        if (count == accepted.length) {
+                            accepted = Arrays.copyOf(accepted, limit);
+                        }
+                        accepted[count++] = triple;
                         continue;
                     }
                     CPython.PyErr_Clear();
@@ -208,7 +216,7 @@ final class SocketMethods {
                     errno = (int) -fd;
                 }
             }
-            return pair(tuple(accepted, count), CPython.PyLong_FromLong(errno));
+            return tuple(tuple(accepted, count), CPython.PyLong_FromLong(errno));
         } catch (Throwable t) {
             return Errors.raise(t);
         }
@@ -216,7 +224,7 @@ final class SocketMethods {
 
     /**
      * {@code _try_connect(family, proto, address)}: a new TCP socket is connected to the numeric {@code address}. A tuple of
-     * its non-blocking descriptor, its address and the peer's, both None while the connection is not there yet; or the
+     * its non-blocking descriptor, the peer's address and its own, both None while the connection is not there yet; or the
      * error number with which the peer refused; or None where nothing has happened and Python's own socket must find out.
      */
     static long tryConnect(long self, long args, long nargs, long unused) {
@@ -225,23 +233,25 @@ final class SocketMethods {
             PyLoop loop = PyLoop.LOOPS.get(self);
             int family = (int) Arguments.natural(Upcalls.argument(args, 0));
             int protocol = (int) Arguments.natural(Upcalls.argument(args, 1));
-            SocketName name = family == Addresses.AF_UNIX ? null : Peers.encode(Upcalls.argument(args, 2), family);
-            if (loop == null || loop.debug || name == null || !SocketObject.has(CONNECT, PYTHON_CONNECT)) {
+            SocketName address = family == Addresses.AF_UNIX ? null : Peers.encode(Upcalls.argument(args, 2), family);
+            if (loop == null || loop.debug || address == null || !SocketObject.has(CONNECT, PYTHON_CONNECT)) {
                 return Upcalls.none();
             }
-            name.copyTo(NAME);
+            address.copyTo(NAME);
             SocketCalls sockets = loop.engine.sockets();
-            int fd = (int) sockets.connect(family, protocol, NAME, name.length());
+            int fd = (int) sockets.connect(family, protocol, NAME, address.length());
             if (fd < 0) {
                 return Upcalls.none(); // a call of Python's words the error
             }
             // within a machine it is done by now, and a second call says so
-            long result = sockets.connected(fd, NAME, name.length());
+            long result = sockets.connected(fd, NAME, address.length());
             if (result < 0 && result != SocketCalls.WOULD_BLOCK) {
                 sockets.close(fd);
                 return CPython.PyLong_FromLong(-result);
             }
-            long connection = connection(sockets, fd, name, result == 0);
+            long connection = result < 0
+                    ? connection(fd, none(), none())
+                    : connection(fd, peerName(sockets, fd, address), localName(sockets, fd));
             if (connection == 0) {
                 sockets.close(fd);
             }
@@ -251,39 +261,51 @@ final class SocketMethods {
         }
     }
 
-    /** The result of {@link #tryConnect}, of a socket for the address at {@link #NAME}; 0 with an error set if there is no memory. */
-    private static long connection(SocketCalls sockets, int fd, SocketName address, boolean connected) {
-        long peername;
-        long sockname;
-        if (connected) {
-            if (address.isWildcard()) {
-                sockets.peerName(fd, NAME, NAME_LENGTH); // where the system has led it
+    /** The peer's name, of a socket that has just been connected to {@code address}: as {@link #name}. */
+    private static long peerName(SocketCalls sockets, int fd, SocketName address) {
+        Memory.putInt(NAME_LENGTH, address.length()); // NAME is the address
+        if (address.isWildcard()) {
+            sockets.peerName(fd, NAME, NAME_LENGTH); // where the system has led it
+        }
+        return name();
+    }
+
+    private static long localName(SocketCalls sockets, int fd) {
+        return sockets.localName(fd, NAME, NAME_LENGTH) == 0 ? name() : none();
+    }
+
+    /**
+     * The address at {@link #NAME}: IPv4's as an int of 48 bits, which takes a fifth of the memory and is seldom asked for
+     * ({@code _descriptors.unpacked}), others as Python has them. A new reference, or 0 with an error set.
+     */
+    private static long name() {
+        if (Addresses.family(NAME) != Addresses.AF_INET) {
+            return Peers.decode(NAME, Memory.getInt(NAME_LENGTH));
+        }
+        long address = Integer.toUnsignedLong(Integer.reverseBytes(Memory.getInt(NAME + Addresses.IN_ADDRESS)));
+        return CPython.PyLong_FromLong(address << 16 | Addresses.port(NAME));
+    }
+
+    private static long none() {
+        return Refs.share(Layout.NONE);
+    }
+
+    /** A tuple of a descriptor and two names, whose references it takes: 0 with an error set if one is 0, or there is no memory. */
+    private static long connection(int fd, long peername, long sockname) {
+        return tuple(CPython.PyLong_FromLong(fd), peername, sockname);
+    }
+
+    /** A tuple of objects whose references it takes: 0 with an error set if one is 0, or there is no memory. */
+    private static long tuple(long... objects) {
+        for (long object : objects) {
+            if (object == 0) {
+                for (long other : objects) {
+                    Refs.xdecref(other);
+                }
+                return 0;
             }
-            peername = Peers.decode(NAME, address.length());
-            sockname = sockets.localName(fd, NAME, NAME_LENGTH) == 0
-                    ? Peers.decode(NAME, Memory.getInt(NAME_LENGTH))
-                    : Refs.share(Layout.NONE);
-        } else {
-            peername = Refs.share(Layout.NONE);
-            sockname = Refs.share(Layout.NONE);
         }
-        long number = CPython.PyLong_FromLong(fd);
-        if (number == 0 || sockname == 0 || peername == 0) {
-            Refs.xdecref(number);
-            return released(sockname, peername);
-        }
-        return tuple(new long[] {number, sockname, peername}, 3);
-    }
-
-    /** A tuple of two objects, whose references it takes: 0 with an error set if one is 0, or there is no memory. */
-    private static long pair(long first, long second) {
-        return first == 0 || second == 0 ? released(first, second) : tuple(new long[] {first, second}, 2);
-    }
-
-    private static long released(long first, long second) {
-        Refs.xdecref(first);
-        Refs.xdecref(second);
-        return 0;
+        return tuple(objects, objects.length);
     }
 
     /** A tuple of the first {@code count} objects, whose references it takes: 0 with an error set if there is no memory. */

@@ -1,0 +1,60 @@
+"""Connections as bare descriptors: the socket object that few programs ask for is made when one does.
+
+A connection is a `socket.socket` or, as an int, a non-blocking descriptor that nobody else closes.
+"""
+
+import _socket
+import os
+import socket
+from typing import Any
+
+__all__ = ["close", "closed_socket", "family_of", "is_told_by_descriptor", "kind_of", "opened", "unpacked"]
+
+_TCP = frozenset((family, socket.SOCK_STREAM, socket.IPPROTO_TCP) for family in (socket.AF_INET, socket.AF_INET6))
+
+# As ints: making an enum's member takes longer than all else that is done with it.
+family_of = _socket.socket.family.__get__
+_type_of = _socket.socket.type.__get__
+_proto_of = _socket.socket.proto.__get__
+
+
+def kind_of(sock: socket.socket) -> tuple[int, int, int]:
+    """Family, type and protocol of a socket."""
+    return family_of(sock), _type_of(sock), _proto_of(sock)
+
+
+def is_told_by_descriptor(kind: tuple[int, int, int]) -> bool:
+    """Whether a socket object that is made from nothing but its descriptor is of this family, type and protocol."""
+    return kind in _TCP or kind == (socket.AF_UNIX, socket.SOCK_STREAM, 0)
+
+
+def opened(conn: socket.socket | int) -> socket.socket:
+    """The socket object of a connection, which owns the descriptor from now on."""
+    if type(conn) is not int:
+        return conn  # type: ignore[return-value]  # or a mock of one
+    sock = socket.socket(fileno=conn)
+    sock.setblocking(False)
+    return sock
+
+
+def close(conn: socket.socket | int) -> None:
+    """Close a connection."""
+    if type(conn) is int:
+        os.close(conn)
+    else:
+        conn.close()  # type: ignore[union-attr]
+
+
+def closed_socket(name: Any) -> socket.socket:
+    """A closed socket object, of the family that an address belongs to."""
+    families = {2: socket.AF_INET, 4: socket.AF_INET6}
+    sock = socket.socket(families[len(name)] if isinstance(name, tuple) else socket.AF_UNIX)
+    sock.close()
+    return sock
+
+
+def unpacked(name: Any) -> Any:
+    """An address as Java gives it: those of IPv4 as an int of 48 bits, whose low 16 are the port."""
+    if type(name) is not int:
+        return name
+    return socket.inet_ntoa((name >> 16).to_bytes(4, "big")), name & 0xFFFF
