@@ -8,9 +8,15 @@ import os
 import socket
 from typing import Any
 
-__all__ = ["close", "closed_socket", "family_of", "is_told_by_descriptor", "kind_of", "opened", "unpacked"]
+__all__ = ["close", "closed_socket", "family_of", "kind_of", "may_be_bare", "opened", "unpacked"]
 
-_TCP = frozenset((family, socket.SOCK_STREAM, socket.IPPROTO_TCP) for family in (socket.AF_INET, socket.AF_INET6))
+# Families, types and protocols of which a socket object that is made of its descriptor alone lacks nothing; where the
+# listening socket has 0 for TCP, as it may, that of a connection has the protocol's number.
+_BARE = {(socket.AF_UNIX, socket.SOCK_STREAM, 0)} | {
+    (family, socket.SOCK_STREAM, proto)
+    for family in (socket.AF_INET, socket.AF_INET6)
+    for proto in (0, socket.IPPROTO_TCP)
+}
 
 # As ints: making an enum's member takes longer than all else that is done with it.
 family_of = _socket.socket.family.__get__
@@ -23,9 +29,9 @@ def kind_of(sock: socket.socket) -> tuple[int, int, int]:
     return family_of(sock), _type_of(sock), _proto_of(sock)
 
 
-def is_told_by_descriptor(kind: tuple[int, int, int]) -> bool:
-    """Whether a socket object that is made from nothing but its descriptor is of this family, type and protocol."""
-    return kind in _TCP or kind == (socket.AF_UNIX, socket.SOCK_STREAM, 0)
+def may_be_bare(kind: tuple[int, int, int]) -> bool:
+    """Whether connections of this family, type and protocol may do without a socket object."""
+    return kind in _BARE
 
 
 def opened(conn: socket.socket | int) -> socket.socket:

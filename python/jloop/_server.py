@@ -9,7 +9,7 @@ from collections import deque
 from contextvars import copy_context
 from typing import Any
 
-from ._descriptors import close, is_told_by_descriptor, kind_of
+from ._descriptors import close, kind_of, may_be_bare
 from ._transport import SocketTransport
 
 __all__ = ["Acceptor"]
@@ -42,7 +42,7 @@ class Acceptor:
         self._backlog = backlog
         self._timeouts = timeouts
         self._sockname = _common_sockname(sock)
-        self._bare = is_told_by_descriptor(kind_of(sock))
+        self._bare = may_be_bare(kind_of(sock))
         self._waiting: deque[tuple[Any, Any, Any]] = deque()  # connection, name of the peer, own name
         self._scheduled = False
         self._exhausted = False  # out of descriptors or memory: nothing is accepted until serving starts again

@@ -368,6 +368,25 @@ class TestAccepting:
         server.close()
         await server.wait_closed()
 
+    @pytest.mark.parametrize("proto", [0, socket.IPPROTO_TCP])
+    async def test_a_listening_socket_may_tell_its_protocol_or_not(
+        self, loop: Loop, loop_name: str, proto: int
+    ) -> None:
+        peer = Recorder()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, proto) as listener:
+            listener.bind(("127.0.0.1", 0))
+            server = await loop.create_server(lambda: peer, sock=listener)
+            with socket.create_connection(listener.getsockname()) as client:
+                await until(lambda: "made" in peer.events)
+                if loop_name == "jloop":
+                    assert type(peer.transport._conn) is int  # no socket object yet
+                assert peer.transport.get_extra_info("peername") == client.getsockname()
+                assert peer.transport.get_extra_info("socket").proto in (proto, socket.IPPROTO_TCP)
+                peer.transport.abort()
+                await peer.wait_for("lost")
+            server.close()
+            await server.wait_closed()
+
     async def test_the_socket_of_a_connection_that_is_closed_is_a_closed_one(self, loop: Loop) -> None:
         peer = Recorder()
         server = await loop.create_server(lambda: peer, "127.0.0.1", 0)
