@@ -17,8 +17,8 @@ __all__ = ["Acceptor"]
 # The kernel lets a client wait a second whose connection finds the queue full, and asking for a connection takes less
 # than making a transport for it: so the queue is emptied again after every few transports, and what was taken from it
 # waits here.
-_STEP = 16  # transports
-_TURN = 64  # transports, after which everything else has its turn
+_STEP = 4  # transports
+_TURN = 16  # transports, after which everything else has its turn
 _MOST_WAITING = 4096
 
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
