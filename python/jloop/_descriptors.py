@@ -8,15 +8,14 @@ import os
 import socket
 from typing import Any
 
-__all__ = ["close", "closed_socket", "family_of", "kind_of", "may_be_bare", "opened", "unpacked"]
+__all__ = ["INET", "TCP", "close", "closed_socket", "family_of", "kind_of", "may_be_bare", "opened", "unpacked"]
+
+INET = (socket.AF_INET, socket.AF_INET6)
+TCP = {(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) for family in INET}  # as `kind_of` tells it
 
 # Families, types and protocols of which a socket object that is made of its descriptor alone lacks nothing; where the
 # listening socket has 0 for TCP, as it may, that of a connection has the protocol's number.
-_BARE = {(socket.AF_UNIX, socket.SOCK_STREAM, 0)} | {
-    (family, socket.SOCK_STREAM, proto)
-    for family in (socket.AF_INET, socket.AF_INET6)
-    for proto in (0, socket.IPPROTO_TCP)
-}
+_BARE = TCP | {(family, socket.SOCK_STREAM, 0) for family in (*INET, socket.AF_UNIX)}
 
 # As ints: making an enum's member takes longer than all else that is done with it.
 family_of = _socket.socket.family.__get__

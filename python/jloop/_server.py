@@ -9,7 +9,7 @@ from collections import deque
 from contextvars import copy_context
 from typing import Any
 
-from ._descriptors import close, kind_of, may_be_bare
+from ._descriptors import INET, close, kind_of, may_be_bare
 from ._transport import SocketTransport
 
 __all__ = ["Acceptor"]
@@ -65,21 +65,22 @@ class Acceptor:
         self._take_turn()
 
     def _take_turn(self) -> None:
-        self._accept()
         waiting = self._waiting
         made = 0
         try:
+            self._accept()
             while waiting and made < _TURN:
                 copy_context().run(self._connect, *waiting.popleft())
                 made += 1
                 if made % _STEP == 0:
                     self._accept()
-        except BaseException:  # an exit
+        except (SystemExit, KeyboardInterrupt):
             self.close()
             raise
-        if waiting:
-            self._scheduled = True
-            self._loop.call_soon(self._go_on)
+        finally:  # an error of accept's, of a connection that failed before it was ours, does not end the others
+            if waiting:
+                self._scheduled = True
+                self._loop.call_soon(self._go_on)
 
     def _accept(self) -> None:
         if self._exhausted or self._sock.fileno() < 0:
@@ -128,7 +129,7 @@ class Acceptor:
             except OSError as error:
                 return error
             conn.setblocking(False)
-            self._waiting.append((conn, address, conn.getsockname()))
+            self._waiting.append((conn, address, conn.getsockname() if self._sockname is None else None))
         return None
 
     def _connect(self, conn: Any, peername: Any, sockname: Any) -> None:
@@ -162,6 +163,6 @@ class Acceptor:
 def _common_sockname(sock: socket.socket) -> Any:
     """The local address of every connection accepted at `sock`, or None where each has its own."""
     name = sock.getsockname()
-    if sock.family not in (socket.AF_INET, socket.AF_INET6) or name[0] in _WILDCARDS:
+    if sock.family not in INET or name[0] in _WILDCARDS:
         return None
     return name

@@ -9,12 +9,11 @@ from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
-from ._descriptors import family_of
+from ._descriptors import INET, family_of
 
 __all__ = ["SocketCalls"]
 
 _check_ssl_socket = base_events._check_ssl_socket  # type: ignore[attr-defined]
-_INET = (socket.AF_INET, socket.AF_INET6)
 
 
 class SocketCalls:
@@ -132,7 +131,7 @@ class SocketCalls:
         if type(sock) is not socket.socket:
             await super().sock_connect(sock, address)  # type: ignore[misc]
             return
-        if family_of(sock) in _INET:
+        if family_of(sock) in INET:
             resolved = await self._ensure_resolved(  # type: ignore[attr-defined]
                 address, family=sock.family, type=sock.type, proto=sock.proto, loop=self
             )

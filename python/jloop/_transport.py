@@ -6,18 +6,15 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, constants, protocols, selector_events, transports, trsock
+from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
 from typing import Any, cast
 
-from ._descriptors import close, closed_socket, kind_of, opened, unpacked
+from ._descriptors import TCP, close, closed_socket, kind_of, opened, unpacked
 
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
-
-
-_INET = (socket.AF_INET, socket.AF_INET6)
 
 
 class _TransportSocket(trsock.TransportSocket):
@@ -214,14 +211,14 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def _add_reader(self, waiter: Any) -> None:
         """Start reading, once `connection_made` has been called, and wake whoever waits for that."""
-        if waiter is not None and not waiter.cancelled():
-            waiter.set_result(None)
-        if not self._closing and not self._paused:
+        if waiter is not None:
+            futures._set_result_unless_cancelled(waiter, None)
+        if self.is_reading():
             self._start_reading()
 
     def _read_eof(self) -> None:
         """Java read the end of the file."""
-        if self._loop._debug:
+        if self._loop.get_debug():
             logger.debug("%r received EOF", self)
         try:
             keep_open = self._protocol.eof_received()
@@ -316,7 +313,8 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         if self._closing:
             return
         self._closing = True
-        if self._finish():
+        self._stop_reading()
+        if not self.get_write_buffer_size():
             self._lose_connection(None)
 
     def abort(self) -> None:
@@ -389,9 +387,7 @@ def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
 def _set_nodelay(sock: socket.socket) -> None:
     if not issubclass(type(sock), _socket.socket):  # a mock pretends to be an instance
         base_events._set_nodelay(sock)
-        return
-    family, kind, proto = kind_of(sock)
-    if family in _INET and kind == socket.SOCK_STREAM and proto == socket.IPPROTO_TCP:
+    elif kind_of(sock) in TCP:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

@@ -511,6 +511,34 @@ class TestBursts:
                 protocol.transport.abort()
             await until(lambda: all("lost" in protocol.events for protocol in made))
 
+    async def test_an_error_of_one_connection_does_not_end_the_others(
+        self, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Linux tells what happened to a connection before it was accepted as an error of accept()."""
+        original = socket.socket.accept
+        calls = raised = 0
+
+        def accept(sock: socket.socket) -> Any:
+            nonlocal calls, raised
+            calls += 1
+            if calls in (3, 160):  # the second one while most wait for their transports
+                raised += 1
+                raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+            return original(sock)
+
+        errors: list[Any] = []
+        loop.set_exception_handler(lambda _, context: errors.append(context["exception"].errno))
+        monkeypatch.setattr(socket.socket, "accept", accept)
+        async with burst() as (_, made, clients):
+            await until(lambda: len(made) == len(clients) and "made" in made[-1].events)
+            assert errors == [errno.EPROTO] * raised
+            assert raised > 0
+            for client, protocol in zip(clients, made, strict=True):
+                client.sendall(b"here")
+                assert await protocol.read(4) == b"here"
+                protocol.transport.abort()
+                await protocol.wait_for("lost")
+
     async def test_others_have_their_turn_meanwhile(self, loop: Loop, loop_name: str) -> None:
         if loop_name == "asyncio":
             pytest.skip("asyncio accepts as many as the backlog has place for before anything else runs")
