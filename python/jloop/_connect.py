@@ -4,7 +4,6 @@ import functools
 import operator
 import socket
 import sys
-from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
@@ -16,7 +15,6 @@ __all__ = ["Connector"]
 
 _SOCKET = socket.socket
 _NOT_OPEN = socket.socket.__new__(socket.socket)  # what audit hooks are shown
-_BASE_EVENTS = vars(base_events)  # tests exchange what is in there
 
 # What asyncio's create_connection goes through. Where a program has replaced one of these, it is asyncio's that runs.
 _STEPS = (
@@ -44,14 +42,10 @@ class Connector:
     @functools.wraps(BaseSelectorEventLoop.create_connection)
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
         info = self._plain_address(host, port, options)
-        if info is None:
-            return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
-        family, kind, proto, _, address = info
-        sys.audit("socket.__new__", _NOT_OPEN, family, kind, proto)
-        sys.audit("socket.connect", _NOT_OPEN, address)
-        tried = self._try_connect(family, proto, address)
+        tried = self._begin_connecting(*info) if info is not None else None
         if tried is None:
             return await super().create_connection(protocol_factory, host, port, **options)  # type: ignore[misc]
+        address = info[4]
         if type(tried) is int:
             raise OSError(tried, f"Connect call failed {address}")
         conn, peername, sockname = tried
@@ -76,15 +70,18 @@ class Connector:
             raise
         return transport, protocol
 
+    def _begin_connecting(self, family: int, kind: int, proto: int, _: str, address: Any) -> Any:
+        """What `_try_connect` says, after the audit hooks."""
+        sys.audit("socket.__new__", _NOT_OPEN, family, kind, proto)
+        sys.audit("socket.connect", _NOT_OPEN, address)
+        return self._try_connect(family, proto, address)
+
     def _plain_address(self, host: Any, port: Any, options: dict[str, Any]) -> Any:
         """What `getaddrinfo` has to say about a number; None where only asyncio's own method knows what to do."""
         if (
-            type(host) is not str
-            or type(port) is not int
-            or self._debug
+            self._debug
             or (options and any(value is not None for value in options.values()))
             or socket.socket is not _SOCKET
-            or _BASE_EVENTS["socket"] is not socket
             or _steps(type(self)) != self._standard_steps
             or not self.__dict__.keys().isdisjoint(_STEPS)
         ):

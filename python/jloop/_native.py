@@ -43,7 +43,6 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_close_engine": None,
     "_discard_sends": None,
     "_discard_writes": None,
-    "_finish": True,
     "_is_polling": False,
     "_look_for_replaced_methods": None,
     "_remove_reader": False,

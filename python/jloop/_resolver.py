@@ -53,22 +53,13 @@ class Resolver:
         loop: Any,
     ) -> _AddressInfo:
         """asyncio's own, whose answer is remembered for hosts that are numbers."""
-        if (
-            _type(address) is not tuple
-            or len(address) != 2
-            or _type(address[0]) is not str
-            or _type(address[1]) is not int
-            or _BASE_EVENTS["socket"] is not socket
-        ):
-            return await super()._ensure_resolved(  # type: ignore[misc, no-any-return]
-                address, family=family, type=type, proto=proto, flags=flags, loop=loop
-            )
-        info = numeric_info(*address, family, type, proto)
-        if info is None:
-            return await loop.getaddrinfo(  # type: ignore[no-any-return]
-                *address, family=family, type=type, proto=proto, flags=flags
-            )
-        return [info]
+        if _type(address) is tuple and len(address) == 2:
+            info = numeric_info(*address, family, type, proto)
+            if info is not None:
+                return [info]
+        return await super()._ensure_resolved(  # type: ignore[misc, no-any-return]
+            address, family=family, type=type, proto=proto, flags=flags, loop=loop
+        )
 
     async def getaddrinfo(
         self,
@@ -105,8 +96,10 @@ class Resolver:
         )
 
 
-def numeric_info(host: str, port: int, family: int, kind: int, proto: int) -> Any:
+def numeric_info(host: Any, port: Any, family: int, kind: int, proto: int) -> Any:
     """The entry of `getaddrinfo` for a host that is a number, as asyncio makes it; None for any other."""
+    if type(host) is not str or type(port) is not int or _BASE_EVENTS["socket"] is not socket:
+        return None
     key = (host, family, kind, proto)
     known = _numeric.get(key)
     if known is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import os
 import socket
@@ -129,6 +130,11 @@ async def test_a_port_may_be_text(loop: Loop) -> None:
 audited: list[tuple[str, Any]] | None = None
 
 
+@functools.cache
+def listen_to_audit_events() -> None:
+    sys.addaudithook(audit)  # which cannot be taken back
+
+
 def audit(event: str, arguments: tuple[Any, ...]) -> None:
     if audited is not None and event == "socket.connect":
         audited.append((event, arguments[1]))
@@ -166,7 +172,7 @@ class TestAHostThatIsANumber:
 
     async def test_audit_hooks_hear_of_it_before(self, loop: Loop) -> None:
         global audited
-        sys.addaudithook(audit)  # which cannot be taken back
+        listen_to_audit_events()
         async with echo_server() as address:
             audited = []
             try:
@@ -184,7 +190,7 @@ class TestAHostThatIsANumber:
             def append(self, _: Any) -> None:
                 raise Forbidden
 
-        sys.addaudithook(audit)
+        listen_to_audit_events()
         async with echo_server() as address:
             before = open_descriptors()
             monkeypatch.setitem(globals(), "audited", Refusing())

@@ -23,7 +23,6 @@ final class TransportMethods {
         Upcalls.install(type, "_close_channel", lookup, "closeChannel", Takes.NOTHING);
         Upcalls.install(type, "_start_reading", lookup, "startReading", Takes.NOTHING);
         Upcalls.install(type, "_stop_reading", lookup, "stopReading", Takes.NOTHING);
-        Upcalls.install(type, "_finish", lookup, "finish", Takes.NOTHING);
         Upcalls.install(type, "_discard_writes", lookup, "discardWrites", Takes.NOTHING);
         Upcalls.install(type, "_block_writes", lookup, "blockWrites", Takes.ONE);
         Upcalls.install(type, "_set_buffered", lookup, "setBuffered", Takes.ONE);
@@ -104,20 +103,6 @@ final class TransportMethods {
                 transport.stopReading();
             }
             return Upcalls.none();
-        } catch (Throwable t) {
-            return Errors.raise(t);
-        }
-    }
-
-    /** {@code _finish()}: reads no more, and offers what is queued to the kernel. Whether nothing is left. */
-    static long finish(long self, long unused1, long unused2, long unused3) {
-        try {
-            SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
-            if (transport == null) {
-                return Upcalls.bool(true);
-            }
-            transport.stopReading();
-            return Upcalls.bool(transport.queuedBytes() == 0);
         } catch (Throwable t) {
             return Errors.raise(t);
         }
