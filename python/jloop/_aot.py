@@ -23,6 +23,10 @@ from ._java_homes import JVM, OWN_RUNTIME
 MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
 
+# What a method was compiled with in the training is known, so HotSpot need not first compile it quickly to count. The
+# option is of JDK 25; later ones may have lost it, and one that a JVM does not know keeps it from starting.
+_TRUST_TRAINING = ("-XX:+UnlockDiagnosticVMOptions", "-XX:+SkipTier2IfPossible")
+
 _RETRY_AFTER = 24 * 3600  # seconds until a cache that could not be made is tried again
 
 # set in the processes that train and prove: they say themselves which cache options they start with
@@ -36,7 +40,12 @@ def options(jvm: JVM | None, others: list[str]) -> list[str]:
     if jvm is None or _mode() == "0" or _has_own_archive(others):
         return []
     path = _usable_path(jvm, others)
-    return [f"-XX:AOTCache={path}"] if path is not None else []
+    return use(jvm, path) if path is not None else []
+
+
+def use(jvm: JVM, path: str) -> list[str]:
+    """The JVM options that start this runtime with the cache at `path`."""
+    return [f"-XX:AOTCache={path}", *(_TRUST_TRAINING if jvm.version.partition(".")[0] == "25" else ())]
 
 
 def make_in_background(jvm: JVM, others: list[str]) -> None:

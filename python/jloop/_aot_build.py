@@ -153,30 +153,32 @@ def _remove_abandoned(folder: Path) -> None:
 
 def child(arguments: list[str]) -> int:
     """Build in the background (no arguments), `trace FILE`, `train FILE` or `prove FILE`; returns the exit status."""
+    from . import _aot_training
+
     match arguments:
         case []:
             os.nice(19)
             return 0 if build(_jvm.find_jvm()) is None else 1
         case ["trace", _]:
             _aot.forced_options = _aot_home.TRACE_OPTIONS
-            _work()
+            _work(_aot_training.FEW)
             return 0
         case ["train", file]:
             # the JVM writes the cache when it ends in order, which it does in no process of a user's
             _aot.forced_options = [f"-XX:AOTCacheOutput={file}"]
-            _work()
+            _work(_aot_training.MANY)
             sys.stdout.flush()
             _jvm.destroy()
             os._exit(0)
         case ["prove", file]:
             # `on` instead of the usual `auto`: a cache that cannot be used is an error
-            _aot.forced_options = [f"-XX:AOTCache={file}", "-XX:AOTMode=on"]
-            _work()
+            _aot.forced_options = [*_aot.use(_jvm.find_jvm(), file), "-XX:AOTMode=on"]
+            _work(_aot_training.FEW)
             return 0
     return 2
 
 
-def _work() -> None:
+def _work(rounds: int) -> None:
     from . import _aot_training, _runner
 
-    _runner.run(_aot_training.work())
+    _runner.run(_aot_training.work(rounds))

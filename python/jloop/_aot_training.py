@@ -8,20 +8,24 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
-_ROUNDS = 300
+# Rounds that show what is used, in some tenths of a second, and rounds after which HotSpot has compiled all of that for
+# good (5,000 calls), so that the cache holds the profiles with which the next process does so after its first thousand.
+FEW = 300
+MANY = 6000
 
 
-async def work() -> None:
-    """Run everything once or many times on the running loop; takes about a second."""
-    await _callbacks()
-    await _timers()
-    await _tasks()
-    await _streams()
-    await _protocols()
-    await _sockets()
+async def work(rounds: int) -> None:
+    """Do each thing that many times on the running loop; `MANY` take some seconds."""
+    await _callbacks(rounds)
+    await _timers(rounds)
+    await _tasks(rounds)
+    await _streams(rounds)
+    await _protocols(rounds)
+    await _sockets(rounds)
+    await _datagrams(rounds)
 
 
-async def _callbacks() -> None:
+async def _callbacks(rounds: int) -> None:
     loop = asyncio.get_running_loop()
     done = loop.create_future()
 
@@ -32,7 +36,7 @@ async def _callbacks() -> None:
         elif not done.done():
             done.set_result(None)
 
-    loop.call_soon(step, 20 * _ROUNDS)
+    loop.call_soon(step, 3 * rounds)
     await done
     threads = [threading.Thread(target=loop.call_soon_threadsafe, args=(step, 1)) for _ in range(20)]
     for thread in threads:
@@ -40,32 +44,34 @@ async def _callbacks() -> None:
     await asyncio.gather(*(loop.run_in_executor(None, thread.join) for thread in threads))
 
 
-async def _timers() -> None:
+async def _timers(rounds: int) -> None:
     loop = asyncio.get_running_loop()
-    for _ in range(10):
-        timers = [loop.call_later(60 + number / 7, print) for number in range(_ROUNDS)]
-        for timer in timers:
-            timer.cancel()
-        await asyncio.gather(*(asyncio.sleep(number / 1e5) for number in range(_ROUNDS // 10)))
+    for number in range(rounds):
+        loop.call_later(60 + number / 7, print).cancel()
+        loop.call_at(loop.time() + number % 100, print).cancel()
+        if number % 64 == 0:
+            await asyncio.gather(*(asyncio.sleep(number / 1e5) for number in range(30)))
 
 
-async def _tasks() -> None:
+async def _tasks(rounds: int) -> None:
     queue: asyncio.Queue[int] = asyncio.Queue(4)
 
     async def produce() -> None:
-        for number in range(2 * _ROUNDS):
+        for number in range(rounds):
             await queue.put(number)
 
     async def consume() -> None:
-        for _ in range(2 * _ROUNDS):
+        for _ in range(rounds):
             await asyncio.wait_for(queue.get(), 5)
 
     await asyncio.gather(produce(), consume())
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.get_running_loop().create_future(), 0.001)
+    for _ in range(rounds // 50):
+        await asyncio.gather(*(asyncio.sleep(0) for _ in range(50)))
 
 
-async def _streams() -> None:
+async def _streams(rounds: int) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             size = int(line)
@@ -75,7 +81,7 @@ async def _streams() -> None:
         writer.close()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for number in range(_ROUNDS):
+        for number in range(rounds // 4):
             writer.write(b"%d\n" % (number % 50 * 40))
             await reader.readexactly(int(await reader.readline()))
         writer.write(b"300000\n")
@@ -103,6 +109,33 @@ class _Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.transport.writelines([data[:100], data[100:]])
+
+
+class _TaskEcho(asyncio.Protocol):
+    """What servers of HTTP do: a task for each request, an answer in two parts, and a timer while nothing is asked."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.loop = asyncio.get_running_loop()
+        self.peer = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.idle = self.loop.call_later(5, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        self.idle.cancel()
+        self.task = self.loop.create_task(self.answer(data))
+        self.task.add_done_callback(self.answered)
+
+    async def answer(self, data: bytes) -> None:
+        await asyncio.sleep(0)
+        if not self.transport.is_closing():
+            self.transport.write(data[:100])
+            self.transport.write(data[100:])
+
+    def answered(self, task: "asyncio.Task[None]") -> None:
+        self.idle = self.loop.call_later(5, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.idle.cancel()
 
 
 class _BufferedEcho(asyncio.BufferedProtocol):
@@ -147,31 +180,74 @@ class _Client(asyncio.Protocol):
         self.done.set_result(None)
 
 
-async def _protocols() -> None:
+async def _protocols(rounds: int) -> None:
     loop = asyncio.get_running_loop()
     factory: Any
-    for factory in (_Echo, _BufferedEcho):
+    for factory in (_Echo, _TaskEcho, _BufferedEcho):
         server = await loop.create_server(factory, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        clients = [(await loop.create_connection(lambda: _Client(2 * _ROUNDS), "127.0.0.1", port))[1] for _ in range(8)]
+        clients = [(await loop.create_connection(lambda: _Client(rounds // 6), "127.0.0.1", port))[1] for _ in range(8)]
         await asyncio.gather(*(client.done for client in clients))
-        for _ in range(20):
+        for _ in range(rounds // 15):
             transport, _protocol = await loop.create_connection(lambda: _Client(2), "127.0.0.1", port)
             transport.abort()
         server.close()
 
 
-async def _sockets() -> None:
+async def _sockets(rounds: int) -> None:
     loop = asyncio.get_running_loop()
     left, right = socket.socketpair()
     with left, right:
         left.setblocking(False)
         right.setblocking(False)
-        received = asyncio.Event()
-        loop.add_reader(left, received.set)
-        right.send(b"x")
-        await received.wait()
-        loop.remove_reader(left)
-        left.recv(1)
-        for _ in range(20):
+        for _ in range(rounds // 10):
+            received = asyncio.Event()
+            loop.add_reader(left, received.set)
+            right.send(b"x")
+            await received.wait()
+            loop.remove_reader(left)
+            left.recv(1)
+        for _ in range(rounds):
             await asyncio.gather(loop.sock_sendall(left, b"data"), loop.sock_recv(right, 100))
+            if _ % 8 == 0:
+                asking = asyncio.ensure_future(loop.sock_recv(left, 100))
+                await asyncio.sleep(0)
+                await loop.sock_sendall(right, b"data")
+                await asking
+
+
+class _DatagramEcho(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(data, addr)
+
+
+class _DatagramClient(asyncio.DatagramProtocol):
+    def __init__(self, rounds: int) -> None:
+        self.left = rounds
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+        for _ in range(8):
+            self.transport.sendto(b"datagram")
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.left -= 1
+        if self.left > 0:
+            self.transport.sendto(data)
+        elif not self.done.done():
+            self.done.set_result(None)
+
+
+async def _datagrams(rounds: int) -> None:
+    loop = asyncio.get_running_loop()
+    server, _protocol = await loop.create_datagram_endpoint(_DatagramEcho, ("127.0.0.1", 0))
+    address = server.get_extra_info("sockname")
+    transport, client = await loop.create_datagram_endpoint(lambda: _DatagramClient(rounds), remote_addr=address)
+    with contextlib.suppress(asyncio.TimeoutError):  # a datagram may be lost
+        await asyncio.wait_for(client.done, 5)
+    transport.close()
+    server.close()

@@ -173,7 +173,7 @@ def test_the_one_that_the_package_of_a_runtime_brings_is_used(
     shipped.parent.mkdir()
     shipped.touch()
     monkeypatch.setattr(_aot, "_is_ours", lambda _: False)  # the installer may have been somebody else
-    assert _aot.options(installed_at, _jvm.basic_options()) == [f"-XX:AOTCache={shipped}"]
+    assert _aot.options(installed_at, _jvm.basic_options()) == _aot.use(installed_at, shipped)
     assert _aot.options(installed_at, [*_jvm.basic_options(), "-Xmx1g"]) == []
     assert _aot.options(installed_at._replace(source="JAVA_HOME"), _jvm.basic_options()) == []
 
