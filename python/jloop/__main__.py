@@ -1,16 +1,22 @@
 """The command line: `python -m jloop`."""
 
+import builtins
+import io
 import os
+import pkgutil
 import runpy
 import sys
+import types
 from importlib import import_module
+from importlib.machinery import BuiltinImporter, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 
 USAGE = """\
-usage: python -m jloop SCRIPT [ARGS]         run a program on jloop, unchanged
+usage: python -m jloop SCRIPT [ARGS]         run a program on jloop, unchanged (-: from standard input)
        python -m jloop -m MODULE [ARGS]      the same for a module
        python -m jloop doctor                what was found here, and whether jloop works
        python -m jloop cache --build|--clear make or remove the start-up cache
@@ -41,6 +47,9 @@ def main() -> int:
         case ["-m", module, *rest]:
             _run_module(module, rest)
             return 0
+        case ["-", *rest]:
+            _run_input(rest)
+            return 0
         case [script, *rest] if not script.startswith("-"):
             _run_script(script, rest)
             return 0
@@ -53,13 +62,40 @@ def _run_script(script: str, arguments: list[str]) -> None:
     if not Path(script).exists():
         print(f"{sys.executable} -m jloop: can't open file {script!r}: no such file or directory", file=sys.stderr)
         sys.exit(2)
+    path = os.path.abspath(script)
     _prepare(script, arguments, str(Path(script).resolve().parent))
-    runpy.run_path(script, run_name="__main__")
+    if pkgutil.get_importer(path) is not None:  # a folder, or an archive
+        runpy.run_path(path, run_name="__main__")
+        return
+    with io.open_code(path) as file:
+        source = file.read()
+    _run(source, path, __file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path))
+
+
+def _run_input(arguments: list[str]) -> None:
+    """What `python - ARGUMENTS` does, on jloop."""
+    _prepare("-", arguments, "")
+    _run(sys.stdin.read(), "<stdin>", __file__="<stdin>", __loader__=BuiltinImporter)
+
+
+def _run(source: str | bytes, name: str, **variables: Any) -> None:
+    """Run a program as the module `__main__`, which is there until the process ends, with these variables."""
+    main = types.ModuleType("__main__")
+    vars(main).update(__builtins__=builtins, __spec__=None, __package__=None, **variables)
+    sys.modules["__main__"] = main
+    exec(compile(source, name, "exec", dont_inherit=True), vars(main))
 
 
 def _run_module(module: str, arguments: list[str]) -> None:
     """What `python -m MODULE ARGUMENTS` does, on jloop."""
     _prepare(module, arguments, os.getcwd())
+    try:
+        found = find_spec(module) is not None
+    except (ImportError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        sys.exit(f"{sys.executable}: Error while finding module specification for {module!r} ({reason})")
+    if not found:
+        sys.exit(f"{sys.executable}: No module named {module}")
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -4,7 +4,9 @@ import functools
 import operator
 import socket
 import sys
+import types
 from asyncio.selector_events import BaseSelectorEventLoop
+from collections.abc import Generator
 from typing import Any
 
 from ._descriptors import close, opened
@@ -26,6 +28,11 @@ _STEPS = (
     "sock_connect",
 )
 _steps = operator.attrgetter(*_STEPS)
+
+
+@types.coroutine
+def _one_turn() -> Generator[None, None, None]:
+    yield
 
 
 class Connector:
@@ -55,6 +62,10 @@ class Connector:
             if peername is None:
                 conn = opened(conn)
                 await self._until_connected(conn, address)
+            else:
+                # asyncio hears from the selector that it is connected, and the server of the same loop before it
+                await _one_turn()
+                await _one_turn()
             protocol = protocol_factory()
             waiter = self.create_future()
             transport = SocketTransport(

@@ -8,6 +8,8 @@ from asyncio.log import logger
 from collections import deque
 from typing import Any
 
+from ._transport import whole_bytes
+
 # Methods that a subclass of socket.socket may have replaced.
 _REPLACEABLE = ("recvfrom", "send", "sendto")
 _FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
@@ -78,7 +80,7 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
         self._closing = False
         self._paused = False
         self._unresolved = None
-        self._open(self._sock_fd, int(sock.family), self._extra["peername"], self._connected)
+        self._open(self._sock_fd, sock, int(sock.family), self._extra["peername"], self._connected)
         self.set_protocol(protocol)
         loop._transports[self._sock_fd] = self
         loop.call_soon(protocol.connection_made, self)
@@ -148,11 +150,11 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super().set_write_buffer_limits(high, low)
-        self._set_high_water(self._high_water)
+        self._set_high_water(whole_bytes(self._high_water))
 
     def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super()._set_write_buffer_limits(high, low)
-        self._set_high_water(self._high_water)
+        self._set_high_water(whole_bytes(self._high_water))
 
     def _send_failed(self, errno: int) -> None:
         """The kernel refused one datagram, for an error number."""

@@ -70,6 +70,14 @@ def callback_failed(handle: Any, exception: BaseException) -> None:
     loop.call_exception_handler(context)
 
 
+def event_ran(loop: Any, transport: Any, write: bool, nanoseconds: int) -> None:
+    """A transport has read or written in debug mode: logged as `run_debug` logs asyncio's handle for that."""
+    duration = nanoseconds * 1e-9
+    if duration >= loop.slow_callback_duration:
+        name = f"{type(transport).__qualname__}.{'_write_ready' if write else '_read_ready'}"
+        base_events.logger.warning("Executing <Handle %s()> took %.3f seconds", name, duration)
+
+
 def run_debug(loop: Any, handle: Any) -> None:
     """Run a handle in debug mode: a callback slower than `loop.slow_callback_duration` seconds is logged."""
     from asyncio.base_events import _format_handle

@@ -11,7 +11,7 @@ import sys
 import threading
 from asyncio import base_events, constants, events, sslproto, tasks
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from . import _jvm, _native
 from ._connect import Connector, keep_steps
@@ -62,6 +62,19 @@ class _PollerView(Mapping[int, Any]):
         self._loop._close_engine()
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _reports_as(method: str) -> Callable[[_Function], _Function]:
+    """What a function does for a method of Java's is complained of under the name that asyncio's method has."""
+
+    def rename(function: _Function) -> _Function:
+        function.__qualname__ = f"BaseEventLoop.{method}"
+        return function
+
+    return rename
+
+
 # Where a program replaces one of these, Java's timers go by it.
 _TIMER_METHODS = frozenset(("call_at", "time"))
 
@@ -100,12 +113,15 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
 
     # ---- scheduling, with arguments given by name: Java takes them in this order
 
+    @_reports_as("call_soon")
     def _call_soon_named(self, callback: Any, *args: Any, context: Any = None) -> Any:
         return (callback, *args, context)
 
+    @_reports_as("call_later")
     def _call_later_named(self, delay: Any, callback: Any, *args: Any, context: Any = None) -> Any:
         return (delay, callback, *args, context)
 
+    @_reports_as("call_at")
     def _call_at_named(self, when: Any, callback: Any, *args: Any, context: Any = None) -> Any:
         return (when, callback, *args, context)
 
@@ -166,7 +182,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         transport = self._transport_of(fileno) if fileno >= 0 else None
         if transport is None:
             super()._ensure_fd_no_transport(fileno)
-        elif not transport.is_closing() and transport._empty_waiter is None:
+        elif not transport.is_closing() and getattr(transport, "_empty_waiter", None) is None:
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
 
     async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> int:
@@ -247,6 +263,7 @@ keep_steps(Loop)
 
 if sys.version_info >= (3, 13, 3):
 
+    @_reports_as("create_task")
     def create_task_slow(self: Loop, coro: Any, **kwargs: Any) -> Any:
         """`Loop.create_task` where Java does not make the task: in debug mode, with a task factory or rare keywords.
 
@@ -305,6 +322,14 @@ def call_at_debug(
     loop._check_thread()
     loop._check_callback(callback, "call_at")
     return _timer(loop, when, callback, args, context)
+
+
+def watch_debug(loop: Loop, context: Any, fd: Any, callback: Callable[..., object], *args: Any) -> events.Handle:
+    """The handle of `Loop.add_reader` and `Loop.add_writer` in debug mode."""
+    handle = events.Handle(callback, args, loop, context)
+    if handle._source_traceback:
+        del handle._source_traceback[-1]
+    return handle
 
 
 def call_later_slow(

@@ -6,12 +6,13 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, constants, futures, protocols, selector_events, transports, trsock
+from asyncio import base_events, constants, events, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
 from typing import Any, cast
 
 from ._descriptors import TCP, close, closed_socket, kind_of, opened, unpacked
 
+_WRITELINES_JOINS = sys.version_info < (3, 12)  # as asyncio's does, whose errors are those of write() then
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
@@ -104,7 +105,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             if sockname is None:
                 self._info = {} if extra is None else extra
                 _add_names(self._info, self._sock)
-            self._open(self._sock_fd)
+            self._open(self._sock_fd, conn)
             self._protocol = protocol
             self._protocol_connected = True
             if isinstance(protocol, protocols.BufferedProtocol):
@@ -251,6 +252,9 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
     def _writelines_named(self, list_of_data: Any) -> Any:
         return (list_of_data,)
 
+    _write_named.__qualname__ = "SocketTransport.write"
+    _writelines_named.__qualname__ = "SocketTransport.writelines"
+
     def can_write_eof(self) -> bool:
         return True
 
@@ -264,11 +268,11 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super().set_write_buffer_limits(high, low)
-        self._set_high_water(self._high_water)
+        self._set_high_water(whole_bytes(self._high_water))
 
     def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super()._set_write_buffer_limits(high, low)
-        self._set_high_water(self._high_water)
+        self._set_high_water(whole_bytes(self._high_water))
 
     def _write_failed(self, errno: int) -> None:
         """Java's write failed with an error number; nothing is queued any more."""
@@ -375,6 +379,11 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
                 server._detach()
 
 
+def whole_bytes(limit: Any) -> int:
+    """The number of bytes above which there are more than `limit`, which may be any number; as large as Java's get."""
+    return int(limit) if limit < sys.maxsize else sys.maxsize
+
+
 def _add_names(extra: dict[str, Any], sock: socket.socket) -> None:
     for key, get in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
         if key not in extra:
@@ -411,10 +420,18 @@ def write_slow(transport: SocketTransport, data: Any) -> None:
 
 
 def writelines_slow(transport: SocketTransport, list_of_data: Any) -> None:
-    """`SocketTransport.writelines` where Java does not simply queue."""
+    """`SocketTransport.writelines` where Java does not simply queue: other buffers, after `write_eof` or the end."""
+    if _WRITELINES_JOINS:
+        transport.write(b"".join(list_of_data))
+        return
     _check_writable(transport, "writelines")
-    if list_of_data:
+    if not list_of_data:
+        return
+    data = b"".join([memoryview(line) for line in list_of_data])
+    if transport._conn_lost:
         _count_lost_write(transport)
+    elif data:
+        transport.write(data)
 
 
 def _count_lost_write(transport: SocketTransport) -> None:
@@ -427,6 +444,6 @@ def transport_failed(transport: SocketTransport, exc: BaseException) -> None:
     """An exception out of the transport's own methods, as asyncio reports one out of a reader callback."""
     loop = transport._loop
     if loop is not None:
-        loop.call_exception_handler(
-            {"message": f"Exception in callback of {transport!r}", "exception": exc, "transport": transport}
-        )
+        message = f"Exception in callback {type(transport).__qualname__}._read_ready()"
+        handle = events.Handle(transport._start_reading, (), loop)
+        loop.call_exception_handler({"message": message, "exception": exc, "handle": handle})

@@ -136,3 +136,44 @@ class TestCommands:
         assert reason in ended.stdout
         assert "jloop cannot be used here" in ended.stdout
         assert ended.stderr == ""
+
+
+class TestAsPythonDoes:
+    """Without `-m jloop` the same comes out."""
+
+    def both(self, *arguments: str, cwd: Path, text: str | None = None) -> None:
+        outputs = []
+        for prefix in ((), ("-m", "jloop")):
+            ended = subprocess.run(
+                [sys.executable, *prefix, *arguments],
+                cwd=cwd,
+                capture_output=True,
+                text=True,
+                input=text,
+                timeout=60,
+                check=False,
+            )
+            outputs.append((ended.returncode, ended.stdout, ended.stderr))
+        assert outputs[0] == outputs[1]
+
+    def test_a_relative_script(self, tmp_path: Path) -> None:
+        (tmp_path / "program.py").write_text(
+            "import os, sys\nos.chdir('/')\n"
+            "print(__name__, __file__, __package__, __spec__, __cached__, sys.argv, sys.path[0], __doc__)\n"
+            "print(type(__loader__).__name__, type(__builtins__), sys.modules['__main__'].__dict__ is globals())\n"
+        )
+        self.both("program.py", "x", cwd=tmp_path)
+
+    def test_a_script_that_is_no_program(self, tmp_path: Path) -> None:
+        (tmp_path / "program.py").write_text("x = = 1\n")
+        outputs = [command("program.py", cwd=tmp_path), command("program.py", cwd=tmp_path, PYTHONUTF8="1")]
+        assert all("SyntaxError: invalid syntax" in ended.stderr for ended in outputs)
+        assert all('program.py", line 1' in ended.stderr for ended in outputs)
+
+    def test_standard_input(self, tmp_path: Path) -> None:
+        program = "import sys; print(__name__, __file__, __package__, __spec__, sys.argv, repr(sys.path[0]))"
+        self.both("-", "x", cwd=tmp_path, text=program)
+
+    @pytest.mark.parametrize("module", ["nosuchmodule", "nosuchpackage.module"])
+    def test_a_module_that_is_not_there(self, tmp_path: Path, module: str) -> None:
+        self.both("-m", module, cwd=tmp_path)

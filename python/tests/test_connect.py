@@ -487,3 +487,37 @@ async def test_all_errors_holds_one_error_per_address(loop: Loop) -> None:
             await loop.create_connection(Recorder, *sock.getsockname(), all_errors=True)
     (error,) = raised.value.exceptions  # type: ignore[attr-defined]
     assert error.errno == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_the_server_of_the_same_loop_is_connected_first(loop: Loop, host: str) -> None:
+    made: list[Recorder] = []
+
+    def accept() -> Recorder:
+        made.append(Recorder())
+        return made[-1]
+
+    server = await loop.create_server(accept, host, 0, family=socket.AF_INET)
+    for number in range(1, 50):
+        transport, _ = await loop.create_connection(Recorder, *server.sockets[0].getsockname())
+        assert len(made) == number
+        assert "made" in made[-1].events
+        transport.close()
+    server.close()
+
+
+async def test_the_handler_of_a_stream_server_has_begun_when_its_client_is_connected(loop: Loop) -> None:
+    begun: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append(writer)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    for number in range(1, 50):
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert len(begun) == number
+        writer.close()
+    server.close()
+    await until(lambda: all(writer.is_closing() for writer in begun))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+import socket
 import sys
 import threading
 import time
@@ -244,3 +246,45 @@ async def test_blocking_sockets_are_refused(loop: Loop) -> None:
         ):
             with pytest.raises(ValueError, match="the socket must be non-blocking"):
                 await call()
+
+
+class Slow(asyncio.Protocol, asyncio.DatagramProtocol):
+    def data_received(self, data: bytes) -> None:
+        time.sleep(0.01)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_slow_protocol_is_logged(debug_loop: Loop, caplog: pytest.LogCaptureFixture, kind: int) -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+        with theirs:
+            if kind == socket.SOCK_STREAM:
+                transport: Any = (await debug_loop.create_connection(Slow, sock=ours))[0]
+            else:
+                transport = (await debug_loop.create_datagram_endpoint(Slow, sock=ours))[0]
+            theirs.send(b"data")
+            await asyncio.sleep(0.02)
+            transport.close()
+
+    debug_loop.slow_callback_duration = 0.005
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        debug_loop.run_until_complete(main())
+    (message,) = [record.getMessage() for record in caplog.records if "_read_ready()" in record.getMessage()]
+    assert re.search(r"Executing <Handle .*Transport\._read_ready\(\).*> took 0\.[0-9]{3} seconds", message)
+
+
+def test_the_handle_of_a_watched_descriptor_knows_where_it_was_made(debug_loop: Loop, errors: LoopErrors) -> None:
+    def fail() -> None:
+        debug_loop.remove_writer(ours)
+        raise ValueError("told to")
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        debug_loop.add_writer(ours, fail)
+        run_once(debug_loop)
+        run_once(debug_loop)
+    (context,) = errors.take()
+    assert any(frame.name.startswith("test_the_handle_of") for frame in context["source_traceback"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -343,3 +346,67 @@ async def test_bad_arguments_of_the_connecting_methods_have_asyncios_errors(loop
                 await call()
         with pytest.raises(TypeError, match="ssl argument must be an SSLContext or None"):
             await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=True)
+
+
+@pytest.mark.parametrize("where", ["callback", "timer", "connection_made", "data_received", "get_buffer", "datagram"])
+def test_the_exception_handler_runs_while_the_exception_is_handled(loop: Loop, where: str) -> None:
+    """Handlers call `logger.exception()` and `traceback.format_exc()`."""
+
+    class Failing(asyncio.Protocol, asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            if where == "connection_made":
+                raise ValueError(where)
+
+        def data_received(self, data: bytes) -> None:
+            raise ValueError(where)
+
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            raise ValueError(where)
+
+    class FailingBuffered(asyncio.BufferedProtocol):
+        def get_buffer(self, sizehint: int) -> bytearray:
+            raise ValueError(where)
+
+    async def fail() -> None:
+        if where == "callback":
+            loop.call_soon(fail_with, ValueError(where))
+        elif where == "timer":
+            loop.call_later(0, fail_with, ValueError(where))
+        ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM if where == "datagram" else socket.SOCK_STREAM)
+        factory = FailingBuffered if where == "get_buffer" else Failing
+        with theirs:
+            if where == "datagram":
+                transport: Any = (await loop.create_datagram_endpoint(factory, sock=ours))[0]  # type: ignore[type-var]
+            else:
+                transport = (await loop.create_connection(factory, sock=ours))[0]
+            if where not in ("callback", "timer", "connection_made"):
+                theirs.send(b"data")
+            await asyncio.sleep(0.01)
+            transport.close()
+            await asyncio.sleep(0)
+
+    handled: list[BaseException | None] = []
+    traces: list[str] = []
+
+    def handler(_: Loop, context: Context) -> None:
+        handled.extend((context["exception"], sys.exc_info()[1]))
+        traces.append(traceback.format_exc())
+
+    loop.set_exception_handler(handler)
+    loop.run_until_complete(fail())
+    assert len(handled) == 2
+    assert handled[0] is handled[1]
+    assert f"ValueError: {where}" in traces[0]
+    assert sys.exc_info() == (None, None, None)
+
+
+def test_what_the_program_handles_already_is_handled_again_afterwards(loop: Loop) -> None:
+    loop.set_exception_handler(lambda _, context: None)
+    loop.call_soon(fail_with, ValueError("inner"))
+    outer = KeyError("outer")
+    try:
+        raise outer
+    except KeyError:
+        run_once(loop)
+        handled = sys.exc_info()[1]
+    assert handled is outer

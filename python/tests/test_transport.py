@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
+import ctypes
+import errno
 import gc
 import logging
 import os
@@ -27,6 +30,7 @@ from support import (
     pattern,
     receive_all,
     receive_exactly,
+    tcp_socketpair,
     until,
 )
 
@@ -683,3 +687,80 @@ async def test_what_is_done_with_the_socket_comes_after_what_was_written(
         client.transport.write(b"written")
         use(client.transport.get_extra_info("socket"))
         assert (await server.read(7)).startswith(b"written")
+
+
+async def test_nothing_goes_to_the_next_owner_of_a_descriptor_that_the_program_closed(loop: Loop, kind: str) -> None:
+    ours, theirs = tcp_socketpair() if kind == "tcp" else socket.socketpair()
+    stranger, peer = socket.socketpair()
+    with theirs, stranger, peer:
+        transport, protocol = await loop.create_connection(Recorder, sock=ours)
+        number = ours.fileno()
+        ours.close()
+        os.dup2(stranger.fileno(), number)
+        try:
+            transport.write(b"secret")
+            await protocol.wait_for("lost")
+            assert isinstance(protocol.error, OSError)
+            assert protocol.error.errno == errno.EBADF
+            peer.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                peer.recv(100)
+            peer.send(b"for another")
+            await iterations(3)
+            assert stranger.recv(100) == b"for another"
+        finally:
+            os.close(number)  # which the transport has left alone
+
+
+async def test_nothing_is_read_from_a_descriptor_that_the_program_closed(loop: Loop, kind: str) -> None:
+    """The kernel still tells of it while a duplicate is open."""
+    ours, theirs = tcp_socketpair() if kind == "tcp" else socket.socketpair()
+    stranger, peer = socket.socketpair()
+    with theirs, stranger, peer, socket.socket(fileno=os.dup(ours.fileno())):
+        _, protocol = await loop.create_connection(Recorder, sock=ours)
+        await iterations(2)
+        number = ours.fileno()
+        ours.close()
+        os.dup2(stranger.fileno(), number)
+        try:
+            peer.send(b"for another")
+            theirs.send(b"for us")
+            await protocol.wait_for("lost")
+            assert isinstance(protocol.error, OSError)
+            assert protocol.error.errno == errno.EBADF
+            assert (protocol.data, stranger.recv(100)) == (b"", b"for another")
+        finally:
+            os.close(number)
+
+
+async def test_writelines_takes_every_buffer(loop: Loop, kind: str) -> None:
+    numbers = array.array("B", [1, 2, 3])
+    lines = [b"one", bytearray(b"two"), memoryview(b"three"), numbers, memoryview(numbers), (ctypes.c_char * 2)(*b"ab")]
+    expected = b"onetwothree" + 2 * numbers.tobytes() + b"ab"
+    async with connected(kind) as (server, client):
+        client.transport.writelines(lines)
+        client.transport.writelines(iter([b"an", b"iterator"]))
+        client.transport.writelines(())
+        assert await server.read(len(expected) + 10) == expected + b"aniterator"
+
+
+async def test_writelines_sends_nothing_of_what_it_refuses(loop: Loop, kind: str) -> None:
+    async with connected(kind) as (server, client):
+        for wrong in ("text", 5, None, object()):
+            with pytest.raises(TypeError, match=r"bytes-like object"):
+                client.transport.writelines([b"first", wrong])
+        client.transport.write(b"end")
+        assert await server.read(3) == b"end"
+
+
+async def test_limits_of_the_write_buffer_may_be_any_numbers(loop: Loop, kind: str) -> None:
+    async with connected(kind, Deaf) as (_, client):
+        for high, low in ((1e6, 10.5), (2**63, 2**62), (float("inf"), 0)):
+            client.transport.set_write_buffer_limits(high, low)
+            assert client.transport.get_write_buffer_limits() == (low, high)
+        client.transport.write(bytes(20_000_000))
+        await iterations(2)
+        assert "pause" not in client.events
+        client.transport.set_write_buffer_limits(high=1000.5)
+        client.transport.write(b"x")
+        assert "pause" in client.events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 import sys
@@ -459,3 +460,58 @@ async def test_get_and_set_protocol_work(loop: Loop) -> None:
     assert not first.received
     transport.close()
     await until(lambda: "lost" in second.events)
+
+
+async def test_the_descriptor_of_an_endpoint_is_its_own(loop: Loop) -> None:
+    transport, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=("127.0.0.1", 0))
+    sock = transport.get_extra_info("socket")
+    for refused in (sock, sock.fileno()):
+        for method in (loop.add_reader, loop.add_writer):
+            with pytest.raises(RuntimeError, match=r"is used by transport <.*DatagramTransport fd="):
+                method(refused, print)
+        for method in (loop.remove_reader, loop.remove_writer):
+            with pytest.raises(RuntimeError, match=r"is used by transport"):
+                method(refused)  # type: ignore[call-arg]
+    transport.close()
+
+
+async def test_an_exception_out_of_the_protocol_comes_with_its_handle(loop: Loop, errors: LoopErrors) -> None:
+    class Failing(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            raise ValueError("told to")
+
+    transport, _ = await loop.create_datagram_endpoint(Failing, local_addr=("127.0.0.1", 0))
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", transport.get_extra_info("sockname"))
+        await until(lambda: errors)
+    transport.close()
+    (context,) = errors.take()
+    assert sorted(context) == ["exception", "handle", "message"]
+    assert context["message"].endswith("DatagramTransport._read_ready()")
+    assert isinstance(context["handle"], asyncio.Handle)
+
+
+async def test_nothing_goes_to_the_next_owner_of_a_descriptor(loop: Loop) -> None:
+    """Of one that the program closed behind the transport's back."""
+    ours, theirs = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
+    stranger, peer = socket.socketpair(type=socket.SOCK_DGRAM)
+    with theirs, stranger, peer:
+        theirs.bind(("127.0.0.1", 0))
+        ours.connect(theirs.getsockname())
+        transport, protocol = await loop.create_datagram_endpoint(Datagrams, sock=ours)
+        await iterations(2)
+        number = ours.fileno()
+        ours.close()
+        os.dup2(stranger.fileno(), number)
+        try:
+            transport.sendto(b"secret")
+            await until(lambda: protocol.errors)
+            assert isinstance(protocol.errors[0], OSError)
+            assert protocol.errors[0].errno == errno.EBADF
+            peer.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                peer.recv(100)
+        finally:
+            transport.abort()
+            await iterations(2)
+            os.close(number)

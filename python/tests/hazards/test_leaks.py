@@ -35,11 +35,15 @@ PROGRAM = """
         rest()
         collect()
         counts, held, files, kernel = type_counts(), references(), descriptors(), kernel_threads()
-        memory = resident()
-        for _ in range(rounds):
-            once()
-        rest()
-        collect()
+        # A leak takes as much every time; what the JVM's compilers take for a while is not taken again.
+        for attempt in range(3):
+            memory = resident()
+            for _ in range(rounds):
+                once()
+            rest()
+            collect()
+            if resident() - memory < allowed_mib:
+                break
         after = type_counts()
         grown = {name: after[name] - counts.get(name, 0) for name in after if after[name] - counts.get(name, 0) > 2}
         grown.pop("builtins.dict", None) if grown.get("builtins.dict", 0) < 20 else None

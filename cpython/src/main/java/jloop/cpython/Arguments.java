@@ -151,6 +151,19 @@ final class Arguments {
         return (int) value;
     }
 
+    /** As {@link #descriptor}; an int that is too large for one is the largest there could be, which is nobody's. */
+    static int descriptorOrNone(long object) {
+        long value = CPython.PyLong_AsLong(object);
+        if (value == -1 && CPython.PyErr_Occurred() != 0) {
+            if (Refs.type(object) != Layout.LONG_TYPE) {
+                throw PyErrAlreadySet.INSTANCE;
+            }
+            Refs.decref(Errors.take());
+            return Integer.MAX_VALUE;
+        }
+        return value == (int) value ? (int) value : Integer.MAX_VALUE;
+    }
+
     /** Whether {@code object} is true. */
     static boolean truth(long object) {
         return PyErrAlreadySet.check(CPython.PyObject_IsTrue(object)) != 0;

@@ -405,6 +405,20 @@ final class CPython {
         Native.call(PyErr_Restore, type, value, traceback);
     }
 
+    private static final long PyErr_GetExcInfo = Native.symbol("PyErr_GetExcInfo");
+
+    /** {@code void PyErr_GetExcInfo(PyObject **ptype, PyObject **pvalue, PyObject **ptraceback)}. Returns nothing; what {@code sys.exc_info()} tells: new references, or 0. */
+    static void PyErr_GetExcInfo(long type, long value, long traceback) {
+        Native.call(PyErr_GetExcInfo, type, value, traceback);
+    }
+
+    private static final long PyErr_SetExcInfo = Native.symbol("PyErr_SetExcInfo");
+
+    /** {@code void PyErr_SetExcInfo(PyObject *type, PyObject *value, PyObject *traceback)}. Returns nothing; takes the references. */
+    static void PyErr_SetExcInfo(long type, long value, long traceback) {
+        Native.call(PyErr_SetExcInfo, type, value, traceback);
+    }
+
     private static final long PyErr_GivenExceptionMatches = Native.symbol("PyErr_GivenExceptionMatches");
 
     /** {@code int PyErr_GivenExceptionMatches(PyObject *given, PyObject *exc)}. Returns 1 or 0. */

@@ -62,6 +62,18 @@ final class Calls {
         return result;
     }
 
+    /** {@code callable(first, second, third, fourth)}: a new reference, or 0 with an error set. */
+    static long call(long callable, long first, long second, long third, long fourth) {
+        long chunk = take();
+        Memory.putLong(chunk + 8, first);
+        Memory.putLong(chunk + 16, second);
+        Memory.putLong(chunk + 24, third);
+        Memory.putLong(chunk + 32, fourth);
+        long result = CPython.PyObject_Vectorcall(callable, chunk + 8, 4 | OFFSET);
+        give(chunk);
+        return result;
+    }
+
     /** {@code object.name()}: a new reference, or 0 with an error set. */
     static long method(long name, long object) {
         long chunk = take();

@@ -43,8 +43,8 @@ final class DatagramMethods {
     }
 
     /**
-     * {@code _open(fd, family, to_peer, connected)}: the engine takes the transport on, and holds it until
-     * {@code _close_channel}.
+     * {@code _open(fd, sock, family, to_peer, connected)}: the engine takes the transport on, and holds it
+     * until {@code _close_channel}. {@code sock} is the socket, if it is one that somebody else may close.
      */
     static long open(long self, long args, long nargs, long unused) {
         try {
@@ -52,15 +52,15 @@ final class DatagramMethods {
             if (loop == null) {
                 return Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
             }
-            Arguments.exactly("_open", nargs, 4);
+            Arguments.exactly("_open", nargs, 5);
             int fd = Arguments.descriptor(Upcalls.argument(args, 0));
             if (fd < 0 || DatagramTransport.TRANSPORTS.get(self) != null) {
                 return Errors.raise(Errors.VALUE_ERROR, "the transport is open, or this is no descriptor");
             }
-            int family = (int) Arguments.natural(Upcalls.argument(args, 1));
-            boolean toPeer = Arguments.truth(Upcalls.argument(args, 2));
-            boolean connected = Arguments.truth(Upcalls.argument(args, 3));
-            new DatagramTransport(loop, fd, family, toPeer, connected, self);
+            int family = (int) Arguments.natural(Upcalls.argument(args, 2));
+            boolean toPeer = Arguments.truth(Upcalls.argument(args, 3));
+            boolean connected = Arguments.truth(Upcalls.argument(args, 4));
+            new DatagramTransport(loop, fd, Upcalls.argument(args, 1), family, toPeer, connected, self);
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);

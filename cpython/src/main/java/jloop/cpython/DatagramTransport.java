@@ -38,19 +38,25 @@ final class DatagramTransport extends DatagramChannel implements Transport {
     private final boolean toPeer;
     /** Connected: a datagram without an address goes to the peer. */
     private final boolean connected;
+    /** The socket that somebody else may close: an owned reference, or 0. */
+    private final long socket;
     /** {@code sendto} must ask Python: the transport is closed. */
     boolean sendsBlocked;
 
-    DatagramTransport(PyLoop loop, int fd, int family, boolean toPeer, boolean connected, long address) {
-        super(loop.engine, fd, family, HEADER_SIZE);
+    DatagramTransport(PyLoop loop, int fd, long socket, int family, boolean toPeer, boolean connected, long address) {
+        super(loop.engine, fd, SocketObject.record(socket), family, HEADER_SIZE);
         this.loop = loop;
         this.face = new Face(loop, address, CONTEXT);
         this.family = family;
         this.toPeer = toPeer;
         this.connected = connected;
+        this.socket = SocketObject.record(socket) == 0 ? 0 : socket;
         loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
         Refs.incref(address);
+        if (this.socket != 0) {
+            Refs.incref(this.socket);
+        }
     }
 
     @Override
@@ -59,11 +65,17 @@ final class DatagramTransport extends DatagramChannel implements Transport {
     }
 
     @Override
+    public long socket() {
+        return socket;
+    }
+
+    @Override
     public void close() {
         if (TRANSPORTS.get(face.address) == this) {
             TRANSPORTS.remove(face.address);
             loop.remove(this);
             detach();
+            Refs.xdecref(socket);
             Refs.decref(face.address);
         }
     }

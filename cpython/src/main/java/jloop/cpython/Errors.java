@@ -89,6 +89,24 @@ final class Errors {
         return value;
     }
 
+    /**
+     * Makes {@code exception}, borrowed, the one that is being handled, as the body of an {@code except} has it: what is
+     * called now finds it by {@code sys.exc_info()}. Returns what {@link #handled} wants.
+     */
+    static long handle(long exception) {
+        long before = Calls.take();
+        CPython.PyErr_GetExcInfo(before, before + 8, before + 16);
+        long traceback = PyErrAlreadySet.check(CPython.PyObject_GetAttrString(exception, Names.TRACEBACK));
+        CPython.PyErr_SetExcInfo(Refs.share(Refs.type(exception)), Refs.share(exception), traceback);
+        return before;
+    }
+
+    /** Ends what {@link #handle} began. An error that is set stays so. */
+    static void handled(long before) {
+        CPython.PyErr_SetExcInfo(Memory.getLong(before), Memory.getLong(before + 8), Memory.getLong(before + 16));
+        Calls.give(before);
+    }
+
     /** Sets {@code exception} as the error, with the traceback it has. Takes the reference. */
     static void restore(long exception) {
         long traceback = PyErrAlreadySet.check(CPython.PyObject_GetAttrString(exception, Names.TRACEBACK));

@@ -98,7 +98,9 @@ final class Face {
             loop.leaveWith(exception);
             return;
         }
+        long before = Errors.handle(exception);
         long handled = Calls.call(Types.TRANSPORT_FAILED, address, exception);
+        Errors.handled(before);
         Refs.decref(exception);
         if (handled == 0) {
             loop.leave();

@@ -34,6 +34,7 @@ final class Layout {
     static final long NONE = Native.symbol("_Py_NoneStruct");
     static final long TRUE = Native.symbol("_Py_TrueStruct");
     static final long FALSE = Native.symbol("_Py_FalseStruct");
+    static final long LIST_TYPE = Native.symbol("PyList_Type");
     static final long BYTES_TYPE = Native.symbol("PyBytes_Type");
     static final long BYTEARRAY_TYPE = Native.symbol("PyByteArray_Type");
     static final long MEMORYVIEW_TYPE = Native.symbol("PyMemoryView_Type");

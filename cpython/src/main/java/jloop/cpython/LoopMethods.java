@@ -11,6 +11,7 @@ final class LoopMethods {
     private static final long CALL_SOON_DEBUG = Namespace.get("call_soon_debug");
     private static final long CALL_SOON_THREADSAFE_DEBUG = Namespace.get("call_soon_threadsafe_debug");
     private static final long CALL_AT_DEBUG = Namespace.get("call_at_debug");
+    private static final long WATCH_DEBUG = Namespace.get("watch_debug");
     private static final long CALL_LATER_SLOW = Namespace.get("call_later_slow");
     private static final long CALL_SOON_NAMED = Names.intern("_call_soon_named");
     private static final long CALL_LATER_NAMED = Names.intern("_call_later_named");
@@ -163,6 +164,7 @@ final class LoopMethods {
             boolean enabled = Arguments.truth(argument);
             if (loop != null) {
                 loop.debug = enabled;
+                loop.engine.watchEvents(enabled);
             }
             return Upcalls.none();
         } catch (Throwable t) {
@@ -453,8 +455,10 @@ final class LoopMethods {
             PyLoop loop = open(self);
             long file = Upcalls.argument(args, 0);
             int fd = fileno(file);
-            long handle = Types.HANDLES.make(
-                    self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
+            long handle = loop.debug
+                    ? PyErrAlreadySet.check(inPython(WATCH_DEBUG, self, method, args, nargs, 0))
+                    : Types.HANDLES.make(
+                            self, Upcalls.argument(args, 1), args + 16, (int) nargs - 2, 0, loop.threadState);
             int result = loop.watch(fd, direction, Refs.share(handle), Refs.type(file) == Layout.LONG_TYPE ? 0 : file);
             if (result < 0) {
                 Refs.decref(handle);
@@ -504,6 +508,9 @@ final class LoopMethods {
 
     /** As {@link #fileno}; for a file that was closed while it was watched, what it had then. */
     private static int filenoOf(long file, PyLoop loop) {
+        if (Refs.type(file) == Layout.LONG_TYPE && Arguments.descriptorOrNone(file) == Integer.MAX_VALUE) {
+            return Integer.MAX_VALUE;
+        }
         try {
             return fileno(file);
         } catch (PyErrAlreadySet error) {
@@ -533,7 +540,7 @@ final class LoopMethods {
     static long transportOf(long self, long argument, long unused1, long unused2) {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
-            Transport transport = loop == null ? null : loop.transport(Arguments.descriptor(argument));
+            Transport transport = loop == null ? null : loop.transport(Arguments.descriptorOrNone(argument));
             return Refs.share(transport == null ? Layout.NONE : transport.address());
         } catch (Throwable t) {
             return Errors.raise(t);

@@ -70,6 +70,10 @@ final class PyLoop implements LoopHost {
     private long current;
     /** Another thread waits for the callback that runs to end. */
     private boolean waitedFor;
+    /** The transport whose event runs in debug mode, owned, or 0. */
+    private long eventOf;
+    /** When that event began to run, by {@link System#nanoTime}. */
+    private long eventBegan;
     /** The exception that leaves the loop, owned, or 0. */
     private long leaving;
 
@@ -237,13 +241,43 @@ final class PyLoop implements LoopHost {
         drop(handle);
     }
 
+    @Override
+    public void beforeEvent(Pollable pollable) {
+        if (pollable instanceof Transport transport) {
+            eventOf = Refs.share(transport.address());
+            eventBegan = System.nanoTime();
+        }
+    }
+
+    @Override
+    public void afterEvent(boolean write) {
+        long transport = eventOf;
+        if (transport == 0) {
+            return;
+        }
+        eventOf = 0;
+        long nanos = CPython.PyLong_FromLong(System.nanoTime() - eventBegan);
+        long result = nanos == 0
+                ? 0
+                : Calls.call(Types.EVENT_RAN, address, transport, write ? Layout.TRUE : Layout.FALSE, nanos);
+        Refs.xdecref(nanos);
+        Refs.decref(transport);
+        if (result == 0) {
+            leave();
+        } else {
+            Refs.decref(result);
+        }
+    }
+
     private void callbackFailed(long handle) {
         long exception = Errors.take();
         if (Errors.leavesLoop(exception)) {
             leaveWith(exception);
             return;
         }
+        long before = Errors.handle(exception);
         long result = Calls.call(Types.CALLBACK_FAILED, handle, exception);
+        Errors.handled(before);
         Refs.decref(exception);
         if (result == 0) {
             leave();
@@ -680,6 +714,9 @@ final class PyLoop implements LoopHost {
         for (Transport transport : transports) {
             if (transport != null) {
                 int result = visit(visit, transport.address(), argument);
+                if (result == 0) {
+                    result = visit(visit, transport.socket(), argument);
+                }
                 if (result != 0) {
                     return result;
                 }

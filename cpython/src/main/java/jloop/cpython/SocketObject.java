@@ -59,6 +59,11 @@ final class SocketObject {
         return isKnown(object) && Memory.getLong(object + TIMEOUT) == 0;
     }
 
+    /** Address of the C {@code int} that is the socket's descriptor, -1 when it is closed; 0 if it is not known. */
+    static long record(long object) {
+        return KNOWN && Layout.isInstance(object, CLASS) ? object + FD : 0;
+    }
+
     /** The descriptor of a plain socket, -1 when it is closed. */
     static int fd(long plain) {
         return Memory.getInt(plain + FD);

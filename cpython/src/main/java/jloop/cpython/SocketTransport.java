@@ -40,6 +40,8 @@ final class SocketTransport extends StreamChannel implements Transport {
     private final Face face;
     /** The transport's object, as {@link #address()}. */
     private final long address;
+    /** The socket that somebody else may close: an owned reference, or 0. */
+    private final long socket;
     /** The protocol is an {@code asyncio.BufferedProtocol}. */
     boolean buffered;
     /** {@code write} must ask Python: closed, at end of file, or a sendfile is under way. */
@@ -47,14 +49,19 @@ final class SocketTransport extends StreamChannel implements Transport {
     /** The protocol's buffer during a read: a filled {@code Py_buffer}, or 0. */
     private long view;
 
-    SocketTransport(PyLoop loop, int fd, long address) {
-        super(loop.engine, fd);
+    /** {@code socket} is one that somebody else may close, borrowed, or what is no socket. */
+    SocketTransport(PyLoop loop, int fd, long socket, long address) {
+        super(loop.engine, fd, SocketObject.record(socket));
         this.loop = loop;
         this.face = new Face(loop, address, CONTEXT);
         this.address = address;
+        this.socket = SocketObject.record(socket) == 0 ? 0 : socket;
         loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
         Refs.incref(address);
+        if (this.socket != 0) {
+            Refs.incref(this.socket);
+        }
     }
 
     @Override
@@ -63,11 +70,17 @@ final class SocketTransport extends StreamChannel implements Transport {
     }
 
     @Override
+    public long socket() {
+        return socket;
+    }
+
+    @Override
     public void close() {
         if (TRANSPORTS.get(address) == this) {
             TRANSPORTS.remove(address);
             loop.remove(this);
             detach();
+            Refs.xdecref(socket);
             Refs.decref(address);
         }
     }
@@ -215,7 +228,10 @@ final class SocketTransport extends StreamChannel implements Transport {
         Memory.putLong(chunk, self);
         Memory.putLong(chunk + 8, exception);
         Memory.putLong(chunk + 16, message);
-        face.report(CPython.PyObject_VectorcallMethod(ON_CALL_ERROR, chunk, 3, 0));
+        long before = Errors.handle(exception);
+        long result = CPython.PyObject_VectorcallMethod(ON_CALL_ERROR, chunk, 3, 0);
+        Errors.handled(before);
+        face.report(result);
         Calls.give(chunk);
         Refs.decref(exception);
         Refs.decref(self);

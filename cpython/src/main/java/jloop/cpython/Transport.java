@@ -11,6 +11,9 @@ interface Transport {
     /** The transport's Python object: an owned reference until {@link #close}. */
     long address();
 
+    /** The socket object that somebody else may close: an owned reference until {@link #close}, or 0. */
+    long socket();
+
     /** Ends reading and writing, and gives up the reference to the transport. */
     void close();
 }

@@ -19,7 +19,7 @@ final class TransportMethods {
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long type = Types.SOCKET_TRANSPORT;
-        Upcalls.install(type, "_open", lookup, "open", Takes.ONE);
+        Upcalls.install(type, "_open", lookup, "open", Takes.POSITIONAL);
         Upcalls.install(type, "_close_channel", lookup, "closeChannel", Takes.NOTHING);
         Upcalls.install(type, "_start_reading", lookup, "startReading", Takes.NOTHING);
         Upcalls.install(type, "_stop_reading", lookup, "stopReading", Takes.NOTHING);
@@ -47,18 +47,22 @@ final class TransportMethods {
                 "Send each of list_of_data, in their order.");
     }
 
-    /** {@code _open(fd)}: the engine takes the transport on, and holds it until {@code _close_channel}. */
-    static long open(long self, long argument, long unused1, long unused2) {
+    /**
+     * {@code _open(fd, sock)}: the engine takes the transport on, and holds it until {@code _close_channel}. {@code sock}
+     * is the socket, if it is one that somebody else may close.
+     */
+    static long open(long self, long args, long nargs, long unused) {
         try {
+            Arguments.exactly("_open", nargs, 2);
             PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(self + LOOP));
             if (loop == null) {
                 return Errors.raise(Errors.RUNTIME_ERROR, "Event loop is closed");
             }
-            int fd = Arguments.descriptor(argument);
+            int fd = Arguments.descriptor(Upcalls.argument(args, 0));
             if (fd < 0 || SocketTransport.TRANSPORTS.get(self) != null) {
                 return Errors.raise(Errors.VALUE_ERROR, "the transport is open, or this is no descriptor");
             }
-            new SocketTransport(loop, fd, self);
+            new SocketTransport(loop, fd, Upcalls.argument(args, 1), self);
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(t);
@@ -209,11 +213,14 @@ final class TransportMethods {
             Arguments.atMost("writelines", nargs, 1);
             SocketTransport transport = SocketTransport.TRANSPORTS.get(self);
             long list = Upcalls.argument(args, 0);
-            if (transport == null || transport.writesBlocked) {
+            if (transport == null || transport.writesBlocked || !isListOrTuple(list)) {
                 return Calls.call(WRITELINES_SLOW, self, list);
             }
             long tuple = PyErrAlreadySet.check(CPython.PySequence_Tuple(list));
             try {
+                if (!isPlain(tuple)) {
+                    return Calls.call(WRITELINES_SLOW, self, list);
+                }
                 long count = Memory.getLong(tuple + Layout.OB_SIZE);
                 for (int i = 0; i < count; i++) {
                     long data = Memory.getLong(tuple + Layout.TUPLE_ITEMS + 8L * i);
@@ -232,6 +239,38 @@ final class TransportMethods {
         } catch (Throwable t) {
             return Errors.raise(t);
         }
+    }
+
+    private static boolean isListOrTuple(long object) {
+        long type = Refs.type(object);
+        return type == Layout.LIST_TYPE || type == Layout.TUPLE_TYPE;
+    }
+
+    /** Whether {@code tuple} has nothing but what {@link #add} takes: else none of it may be sent. */
+    private static boolean isPlain(long tuple) {
+        long count = Memory.getLong(tuple + Layout.OB_SIZE);
+        for (long i = 0; i < count; i++) {
+            long data = Memory.getLong(tuple + Layout.TUPLE_ITEMS + 8 * i);
+            long itsType = Refs.type(data);
+            if (itsType != Layout.BYTES_TYPE
+                    && itsType != Layout.BYTEARRAY_TYPE
+                    && !(itsType == Layout.MEMORYVIEW_TYPE && isContiguous(data))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean isContiguous(long memoryview) {
+        long view = Buffers.take();
+        boolean contiguous = CPython.PyObject_GetBuffer(memoryview, view, SocketTransport.PYBUF_SIMPLE) == 0;
+        if (contiguous) {
+            CPython.PyBuffer_Release(view);
+        } else {
+            Refs.decref(Errors.take());
+        }
+        Buffers.give(view);
+        return contiguous;
     }
 
     /** Queues the bytes of {@code data}. Returns false if it is nothing that can be written. */

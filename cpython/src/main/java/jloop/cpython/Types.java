@@ -16,6 +16,8 @@ final class Types {
     static final long RUN_DEBUG = Namespace.get("run_debug");
     /** {@code callback_failed(handle, exception)}. */
     static final long CALLBACK_FAILED = Namespace.get("callback_failed");
+
+    static final long EVENT_RAN = Namespace.get("event_ran");
     /** {@code callback_ended(loop)}. */
     static final long CALLBACK_ENDED = Namespace.get("callback_ended");
     /** {@code transport_failed(transport, exception)}. */

@@ -1,5 +1,7 @@
 package jloop.engine;
 
+import jloop.engine.linux.Memory;
+
 /**
  * A descriptor that the loop reads from and sends to: what streams and datagrams have in common.
  *
@@ -11,12 +13,26 @@ package jloop.engine;
  */
 public abstract class Channel extends Pollable {
     final EventLoop loop;
+    /** Address of the C {@code int} in which the owner of the descriptor keeps its number while it is open; or 0. */
+    private final long record;
     /** In the loop's list of channels to flush. Owned by the loop. */
     boolean queued;
 
-    Channel(EventLoop loop, int fd) {
+    /**
+     * A channel for {@code fd}.
+     *
+     * @param record address of a C {@code int} that is {@code fd} until its owner closes it, readable as long as this
+     *     channel is used: the number may be another's afterwards, and is not touched then. 0 if nobody else closes it.
+     */
+    Channel(EventLoop loop, int fd, long record) {
         super(fd);
         this.loop = loop;
+        this.record = record;
+    }
+
+    /** Whether the owner of the descriptor has closed it behind our back: reading and sending fail with EBADF. */
+    final boolean isGone() {
+        return record != 0 && Memory.getInt(record) != fd;
     }
 
     /** Starts or resumes reading. Returns 0, or {@code -errno}. */

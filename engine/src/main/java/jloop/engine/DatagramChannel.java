@@ -45,8 +45,8 @@ public abstract class DatagramChannel extends Channel {
      * @param family of the socket, {@code AF_…}
      * @param overhead bytes that each queued datagram counts for flow control besides its own
      */
-    protected DatagramChannel(EventLoop loop, int fd, int family, int overhead) {
-        super(loop, fd);
+    protected DatagramChannel(EventLoop loop, int fd, long record, int family, int overhead) {
+        super(loop, fd, record);
         this.datagramSize = family == Addresses.AF_UNIX ? MAX_UNIX : MAX_INTERNET;
         this.overhead = overhead;
         this.segmentation = family == Addresses.AF_UNIX ? NEVER : UNKNOWN;
@@ -100,7 +100,7 @@ public abstract class DatagramChannel extends Channel {
     /** Receives a batch. Returns false if there is none. */
     private boolean receive() {
         DatagramBatch batch = loop.memory().takeBatch(datagramSize);
-        int result = batch.receive(loop.state(), fd);
+        int result = isGone() ? -Errno.EBADF : batch.receive(loop.state(), fd);
         if (result == 0) {
             unread = batch;
             return true;
@@ -226,6 +226,9 @@ public abstract class DatagramChannel extends Channel {
     /** Offers the kernel what one call takes. Returns how many datagrams went, at least one, or {@code -errno} of the first. */
     private int sendFirst() {
         segmented = false;
+        if (isGone()) {
+            return -Errno.EBADF;
+        }
         MessageVector messages = loop.memory().messages();
         int end = Math.min(queue.count(), messages.capacity);
         if (end > 1) {

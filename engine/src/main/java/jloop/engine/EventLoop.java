@@ -51,6 +51,8 @@ public final class EventLoop implements AutoCloseable {
     private long firstWritten;
     /** Timers are due by {@link LoopHost#now}. */
     private boolean hostClock;
+    /** The host is told of events: {@link #watchEvents}. */
+    private boolean watched;
 
     private boolean running;
     private boolean stopping;
@@ -187,6 +189,11 @@ public final class EventLoop implements AutoCloseable {
         hostClock = used;
     }
 
+    /** Whether the host is told before and after each event of a descriptor that runs. */
+    public void watchEvents(boolean watched) {
+        this.watched = watched;
+    }
+
     /** Leaves the loop as soon as the entry that runs returns; what is ready stays so. */
     public void leave() {
         leaving = true;
@@ -268,8 +275,16 @@ public final class EventLoop implements AutoCloseable {
     private void runEvent(long entry) {
         int fd = (int) (entry >>> FD_SHIFT) & FD_MASK;
         Pollable pollable = poller.find(fd, (int) (entry >>> 32));
-        if (pollable != null) {
-            pollable.run((entry & WRITE_TAG) != 0);
+        if (pollable == null) {
+            return;
+        }
+        boolean write = (entry & WRITE_TAG) != 0;
+        if (watched) {
+            host.beforeEvent(pollable);
+            pollable.run(write);
+            host.afterEvent(write);
+        } else {
+            pollable.run(write);
         }
     }
 

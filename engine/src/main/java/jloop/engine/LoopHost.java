@@ -24,6 +24,12 @@ public interface LoopHost {
      */
     long now();
 
+    /** An event of {@code pollable} is about to run. Called after {@link EventLoop#watchEvents} only. */
+    void beforeEvent(Pollable pollable);
+
+    /** The event of {@link #beforeEvent} has run: that the descriptor takes more, or else that it has something to read. */
+    void afterEvent(boolean write);
+
     /** The loop may block now: the host gives its lock away. */
     void beforeWait();
 

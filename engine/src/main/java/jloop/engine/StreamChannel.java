@@ -23,8 +23,8 @@ public abstract class StreamChannel extends Channel {
     /** Bytes above which {@link #write} sends at once and reports {@link #aboveHighWater}. */
     private long highWater = 64 * 1024;
 
-    protected StreamChannel(EventLoop loop, int fd) {
-        super(loop, fd);
+    protected StreamChannel(EventLoop loop, int fd, long record) {
+        super(loop, fd, record);
     }
 
     // ---- what the listener is asked and told
@@ -81,7 +81,7 @@ public abstract class StreamChannel extends Channel {
             return false;
         }
         long capacity = readCapacity();
-        long count = Sockets.recv(loop.state(), fd, address, capacity);
+        long count = isGone() ? -Errno.EBADF : Sockets.recv(loop.state(), fd, address, capacity);
         if (count > 0) {
             received(address, count);
         } else if (count == 0) {
@@ -143,7 +143,7 @@ public abstract class StreamChannel extends Channel {
         if (queuedBytes() != 0) {
             return 0;
         }
-        long sent = Sockets.send(loop.state(), fd, address, length);
+        long sent = isGone() ? -Errno.EBADF : Sockets.send(loop.state(), fd, address, length);
         return sent == -Errno.EAGAIN || sent == -Errno.EINTR ? 0 : sent;
     }
 
@@ -153,6 +153,10 @@ public abstract class StreamChannel extends Channel {
             return;
         }
         while (!queue.isEmpty()) {
+            if (isGone()) {
+                fail(Errno.EBADF);
+                return;
+            }
             long offered = queue.count() == 1 ? queue.length(0) : gather();
             long sent = queue.count() == 1
                     ? Sockets.send(loop.state(), fd, queue.address(0), offered)

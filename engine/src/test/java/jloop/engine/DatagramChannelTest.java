@@ -373,7 +373,7 @@ class DatagramChannelTest {
         Runnable onHostSend = () -> {};
 
         Recorder(EventLoop loop, int fd, int family) {
-            super(loop, fd, family, OVERHEAD);
+            super(loop, fd, 0, family, OVERHEAD);
         }
 
         List<Integer> lengths() {

@@ -206,6 +206,26 @@ class StreamChannelTest {
         assertThat(channel.released).containsExactly(1L);
     }
 
+    @Test
+    void shouldNotTouchADescriptorThatItsOwnerHasClosed() {
+        MemorySegment record = arena.allocate(ValueLayout.JAVA_INT);
+        record.set(ValueLayout.JAVA_INT, 0, pair.ours);
+        Recorder borrowed = new Recorder(host.loop, pair.ours, record.address());
+        borrowed.startReading();
+        pair.send(ascii("first"));
+        host.loop.runOnce();
+        record.set(ValueLayout.JAVA_INT, 0, -1);
+
+        pair.send(ascii("second"));
+        host.loop.runOnce();
+        write(borrowed, ascii("answer"), 1);
+
+        assertThat(borrowed.read.toString(StandardCharsets.US_ASCII)).isEqualTo("first");
+        assertThat(borrowed.events).containsExactly("read failed 9", "write failed 9"); // EBADF
+        assertThat(borrowed.released).containsExactly(1L);
+        borrowed.detach();
+    }
+
     private static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
@@ -224,7 +244,11 @@ class StreamChannelTest {
         Runnable whenRead = () -> {};
 
         Recorder(EventLoop loop, int fd) {
-            super(loop, fd);
+            this(loop, fd, 0);
+        }
+
+        Recorder(EventLoop loop, int fd, long record) {
+            super(loop, fd, record);
         }
 
         @Override

@@ -14,6 +14,7 @@ final class TestHost implements LoopHost {
     /** For {@link EventLoop#useHostClock}. */
     LongSupplier clock = () -> 0;
 
+    final List<String> events = new ArrayList<>();
     int waits;
     int released;
     boolean leaveWhenInterrupted;
@@ -63,6 +64,16 @@ final class TestHost implements LoopHost {
     @Override
     public long now() {
         return clock.getAsLong();
+    }
+
+    @Override
+    public void beforeEvent(Pollable pollable) {
+        events.add("before");
+    }
+
+    @Override
+    public void afterEvent(boolean write) {
+        events.add(write ? "written" : "read");
     }
 
     @Override
