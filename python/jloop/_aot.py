@@ -23,9 +23,14 @@ from ._java_homes import JVM, OWN_RUNTIME
 MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
 
-# What a method was compiled with in the training is known, so HotSpot need not first compile it quickly to count. The
-# option is of JDK 25; later ones may have lost it, and one that a JVM does not know keeps it from starting.
-_TRUST_TRAINING = ("-XX:+UnlockDiagnosticVMOptions", "-XX:+SkipTier2IfPossible")
+# What a method was compiled with in the training is known, so HotSpot need not first compile it quickly to count; but not
+# before a thousand calls, or it compiles while a process starts. Options of JDK 25: later ones may have lost them, and one
+# that a JVM does not know keeps it from starting.
+_TRUST_TRAINING = (
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:+SkipTier2IfPossible",
+    "-XX:Tier0InvokeNotifyFreqLog=10",
+)
 
 _RETRY_AFTER = 24 * 3600  # seconds until a cache that could not be made is tried again
 

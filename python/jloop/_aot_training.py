@@ -49,8 +49,17 @@ async def _timers(rounds: int) -> None:
     for number in range(rounds):
         loop.call_later(60 + number / 7, print).cancel()
         loop.call_at(loop.time() + number % 100, print).cancel()
+        loop.call_at(round(loop.time()) + 30, print).cancel()  # as clients of HTTP round their deadlines
+        loop.call_later(30, print).cancel()
         if number % 64 == 0:
             await asyncio.gather(*(asyncio.sleep(number / 1e5) for number in range(30)))
+    # Many that live, and among which others are cancelled while the loop runs
+    timers = [loop.call_later(60 + number % 5, print) for number in range(rounds // 3)]
+    for number, timer in enumerate(timers):
+        timer.cancel()
+        loop.call_later(30 + number % 3, print).cancel()
+        if number % 16 == 0:
+            await asyncio.sleep(0)
 
 
 async def _tasks(rounds: int) -> None:
