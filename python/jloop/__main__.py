@@ -8,8 +8,8 @@ import runpy
 import sys
 import types
 from importlib import import_module
-from importlib.machinery import BuiltinImporter, SourceFileLoader
-from importlib.util import find_spec
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from importlib.util import MAGIC_NUMBER, find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,30 +65,38 @@ def _run_script(script: str, arguments: list[str]) -> None:
     path = os.path.abspath(script)
     _prepare(script, arguments, str(Path(script).resolve().parent))
     if pkgutil.get_importer(path) is not None:  # a folder, or an archive
-        runpy.run_path(path, run_name="__main__")
+        runpy.run_path(script, run_name="__main__")
         return
     with io.open_code(path) as file:
         source = file.read()
-    _run(source, path, __file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path))
+    loader: Any = SourceFileLoader
+    if source.startswith(MAGIC_NUMBER):
+        loader = SourcelessFileLoader
+        code = loader("__main__", path).get_code("__main__")
+    else:
+        code = compile(source, path, "exec", dont_inherit=True)
+    _run(code, __file__=path, __cached__=None, __loader__=loader("__main__", path))
 
 
 def _run_input(arguments: list[str]) -> None:
     """What `python - ARGUMENTS` does, on jloop."""
     _prepare("-", arguments, "")
-    _run(sys.stdin.read(), "<stdin>", __file__="<stdin>", __loader__=BuiltinImporter)
+    code = compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True)
+    _run(code, __file__="<stdin>", __cached__=None, __loader__=BuiltinImporter)
 
 
-def _run(source: str | bytes, name: str, **variables: Any) -> None:
+def _run(code: types.CodeType, **variables: Any) -> None:
     """Run a program as the module `__main__`, which is there until the process ends, with these variables."""
     main = types.ModuleType("__main__")
     vars(main).update(__builtins__=builtins, __spec__=None, __package__=None, **variables)
     sys.modules["__main__"] = main
-    exec(compile(source, name, "exec", dont_inherit=True), vars(main))
+    exec(code, vars(main))
 
 
 def _run_module(module: str, arguments: list[str]) -> None:
     """What `python -m MODULE ARGUMENTS` does, on jloop."""
     _prepare(module, arguments, os.getcwd())
+    _import_package(module.rpartition(".")[0])
     try:
         found = find_spec(module) is not None
     except (ImportError, ValueError) as error:
@@ -97,6 +105,16 @@ def _run_module(module: str, arguments: list[str]) -> None:
     if not found:
         sys.exit(f"{sys.executable}: No module named {module}")
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _import_package(package: str) -> None:
+    """Import it, if it is there: what goes wrong inside of it is not that the module cannot be found."""
+    if package:
+        try:
+            import_module(package)
+        except ImportError as error:
+            if error.name is None or not f"{package}.".startswith(f"{error.name}."):
+                raise
 
 
 def _prepare(name: str, arguments: list[str], folder: str) -> None:

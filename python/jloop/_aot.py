@@ -23,9 +23,9 @@ from ._java_homes import JVM, OWN_RUNTIME
 MODE_VARIABLE = "JLOOP_AOT"
 FOLDER_VARIABLE = "JLOOP_CACHE_DIR"
 
-# What a method was compiled with in the training is known, so HotSpot need not first compile it quickly to count; but not
-# before a thousand calls, or it compiles while a process starts. Options of JDK 25: later ones may have lost them, and one
-# that a JVM does not know keeps it from starting.
+# What a method was compiled with in the training is known, so HotSpot need not first compile it quickly to count; but
+# not before a thousand calls, or it compiles while a process starts. Options of JDK 25: later ones may have lost them,
+# and one that a JVM does not know keeps it from starting.
 _TRUST_TRAINING = (
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:+SkipTier2IfPossible",

@@ -13,6 +13,9 @@ from typing import Any, cast
 from ._descriptors import TCP, close, closed_socket, kind_of, opened, unpacked
 
 _WRITELINES_JOINS = sys.version_info < (3, 12)  # as asyncio's does, whose errors are those of write() then
+_WRITELINES_COUNTS = (  # before it looks at the lines
+    "_conn_lost" in selector_events._SelectorSocketTransport.writelines.__code__.co_names
+)
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
 _DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
@@ -426,6 +429,9 @@ def writelines_slow(transport: SocketTransport, list_of_data: Any) -> None:
         return
     _check_writable(transport, "writelines")
     if not list_of_data:
+        return
+    if _WRITELINES_COUNTS and transport._conn_lost:
+        _count_lost_write(transport)
         return
     data = b"".join([memoryview(line) for line in list_of_data])
     if transport._conn_lost:

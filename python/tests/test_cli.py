@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +178,33 @@ class TestAsPythonDoes:
     @pytest.mark.parametrize("module", ["nosuchmodule", "nosuchpackage.module"])
     def test_a_module_that_is_not_there(self, tmp_path: Path, module: str) -> None:
         self.both("-m", module, cwd=tmp_path)
+
+    def test_a_compiled_program(self, tmp_path: Path) -> None:
+        (tmp_path / "program.py").write_text("print(__name__, __file__, type(__loader__).__name__)\n")
+        py_compile.compile(str(tmp_path / "program.py"), cfile=str(tmp_path / "compiled.pyc"))
+        self.both("compiled.pyc", cwd=tmp_path)
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "app").mkdir()
+        (tmp_path / "app/__main__.py").write_text("import sys; print(__name__, sys.argv)\n")
+        self.both("app", "x", cwd=tmp_path)
+
+    def test_standard_input_in_another_encoding(self, tmp_path: Path) -> None:
+        program = "# coding: latin-1\nprint(ascii('\u00e9'))\n".encode("latin-1")
+        ended = subprocess.run(
+            [sys.executable, "-m", "jloop", "-"],
+            cwd=tmp_path,
+            input=program,
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        assert ended.stdout == b"'\\xe9'\n"
+
+    def test_a_package_that_fails_says_where(self, tmp_path: Path) -> None:
+        (tmp_path / "broken").mkdir()
+        (tmp_path / "broken/__init__.py").write_text("import missing_dependency\n")
+        (tmp_path / "broken/module.py").write_text("")
+        ended = command("-m", "broken.module", cwd=tmp_path)
+        assert "broken/__init__.py" in ended.stderr
+        assert ended.stderr.endswith("ModuleNotFoundError: No module named 'missing_dependency'\n")

@@ -7,7 +7,7 @@ import logging
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -410,3 +410,31 @@ def test_what_the_program_handles_already_is_handled_again_afterwards(loop: Loop
         run_once(loop)
         handled = sys.exc_info()[1]
     assert handled is outer
+
+
+def test_an_exception_that_hides_its_traceback_goes_to_the_handler(loop: Loop, errors: LoopErrors) -> None:
+    class Hiding(Exception):
+        @property
+        def __traceback__(self) -> Any:
+            raise RuntimeError("no traceback either")
+
+    error = Hiding()
+    loop.call_soon(fail_with, error)
+    run_once(loop)
+    assert errors.take_one()["exception"] is error
+
+
+def test_a_generator_that_runs_the_loop_keeps_nothing_of_what_its_caller_handles(loop: Loop) -> None:
+    def generator() -> Iterator[Any]:
+        loop.call_soon(fail_with, ValueError("inner"))
+        run_once(loop)
+        yield None
+        yield sys.exc_info()[0]
+
+    loop.set_exception_handler(lambda _, context: None)
+    running = generator()
+    try:
+        raise KeyError("outer")
+    except KeyError:
+        next(running)
+    assert next(running) is None

@@ -426,6 +426,13 @@ final class CPython {
         return (int) Native.call(PyErr_GivenExceptionMatches, given, type);
     }
 
+    private static final long PyException_GetTraceback = Native.symbol("PyException_GetTraceback");
+
+    /** {@code PyObject *PyException_GetTraceback(PyObject *ex)}. Returns a new reference, or 0 where there is none; runs no code. */
+    static long PyException_GetTraceback(long exception) {
+        return Native.call(PyException_GetTraceback, exception);
+    }
+
     private static final long PyException_SetTraceback = Native.symbol("PyException_SetTraceback");
 
     /** {@code int PyException_SetTraceback(PyObject *ex, PyObject *tb)}. Returns 0, or -1 with an error set. */

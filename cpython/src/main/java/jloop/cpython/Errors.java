@@ -95,10 +95,26 @@ final class Errors {
      */
     static long handle(long exception) {
         long before = Calls.take();
+        long below = Calls.take();
         CPython.PyErr_GetExcInfo(before, before + 8, before + 16);
-        long traceback = PyErrAlreadySet.check(CPython.PyObject_GetAttrString(exception, Names.TRACEBACK));
-        CPython.PyErr_SetExcInfo(Refs.share(Refs.type(exception)), Refs.share(exception), traceback);
+        CPython.PyErr_SetExcInfo(0, 0, 0);
+        CPython.PyErr_GetExcInfo(below, below + 8, below + 16);
+        if (Memory.getLong(before + 8) == Memory.getLong(below + 8)) {
+            dropTriple(before); // what is handled further out: a generator runs us, and is not to keep it
+        }
+        dropTriple(below);
+        Calls.give(below);
+        CPython.PyErr_SetExcInfo(
+                Refs.share(Refs.type(exception)), Refs.share(exception), CPython.PyException_GetTraceback(exception));
         return before;
+    }
+
+    private static void dropTriple(long triple) {
+        for (int i = 0; i < 24; i += 8) {
+            long object = Memory.getLong(triple + i);
+            Memory.putLong(triple + i, 0);
+            Refs.xdecref(object);
+        }
     }
 
     /** Ends what {@link #handle} began. An error that is set stays so. */
@@ -109,12 +125,7 @@ final class Errors {
 
     /** Sets {@code exception} as the error, with the traceback it has. Takes the reference. */
     static void restore(long exception) {
-        long traceback = PyErrAlreadySet.check(CPython.PyObject_GetAttrString(exception, Names.TRACEBACK));
-        if (traceback == Layout.NONE) {
-            Refs.decref(traceback);
-            traceback = 0;
-        }
-        CPython.PyErr_Restore(Refs.share(Refs.type(exception)), exception, traceback);
+        CPython.PyErr_Restore(Refs.share(Refs.type(exception)), exception, CPython.PyException_GetTraceback(exception));
     }
 
     /**

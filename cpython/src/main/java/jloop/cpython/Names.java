@@ -5,7 +5,6 @@ import jloop.engine.linux.Memory;
 /** C strings, and interned Python strings, that are used more than once. */
 final class Names {
     // C strings
-    static final long TRACEBACK = Memory.cString("__traceback__");
     static final long CONTEXT_TEXT = Memory.cString("context");
     static final long INTERNAL_ERROR = Memory.cString("jloop: internal error");
 
