@@ -18,7 +18,7 @@ from ._connect import Connector, keep_steps
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
 from ._resolver import Resolver
-from ._server import Acceptor
+from ._server import Acceptor, accepts_its_own_way
 from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
@@ -205,7 +205,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         backlog: int = 100,
         *timeouts: Any,
     ) -> None:
-        if sslcontext is not None or type(sock) is not socket.socket:
+        if sslcontext is not None or type(sock) is not socket.socket or accepts_its_own_way(self):
             super()._accept_connection(protocol_factory, sock, sslcontext, server, backlog, *timeouts)
             return
         acceptor = self._acceptors.get(sock)

@@ -24,6 +24,12 @@ else:
     _PidfdWatcher, _ThreadWatcher = unix_events.PidfdChildWatcher, unix_events.ThreadedChildWatcher
 
 _P_PIDFD = 3  # linux/wait.h; Python has the name only if the C library it was built with did
+# The words of the watcher that this version's asyncio takes.
+_UNKNOWN_CHILD = (
+    "child process pid %d exit status already read:  will report returncode 255"
+    if sys.version_info >= (3, 12)
+    else "Unknown child process pid %d, will report returncode 255"
+)
 _UNKNOWN_RETURN_CODE = 255  # asyncio's, where somebody else waited for the child
 
 
@@ -92,7 +98,7 @@ class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore
             returncode = process.returncode  # close() polls; so may the program
             if returncode is None:
                 returncode = _UNKNOWN_RETURN_CODE
-                logger.warning("Unknown child process pid %d, will report returncode 255", self._pid)
+                logger.warning(_UNKNOWN_CHILD, self._pid)
         else:
             returncode = result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
             process.returncode = returncode  # from now on the number is free: no signal must go there

@@ -60,6 +60,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         "_server",
         "_sock_fd",
         "_sockname",
+        "_write_context",
     )
 
     _conn: Any  # a socket or a bare descriptor, None once it is closed
@@ -88,6 +89,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         Java gives them.
         """
         self._context = None
+        self._write_context = None
         self._server = None
         self._protocol = None
         # What the base classes set; calling them one by one is a tenth of what a connection costs
@@ -240,6 +242,23 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         """Java's read failed with an error number."""
         self._fatal_error(OSError(errno, os.strerror(errno)), "Fatal read error on socket transport")
 
+    def _buffer_refused(self, buffer: Any) -> None:
+        """The protocol's `get_buffer` returned what Java cannot read to; asyncio can't either, and says why."""
+        try:
+            if not len(buffer):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.get_buffer() call failed.")
+            return
+        try:
+            self._sock.recv_into(buffer)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal read error on socket transport")
+
     def _call_failed(self, exc: BaseException, message: str) -> None:
         """A method of the protocol raised."""
         if not self._conn_lost or not isinstance(exc, OSError):
@@ -369,6 +388,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             self._protocol = None
             self._loop = None
             self._context = None
+            self._write_context = None
             self._detach_server()
             if self._empty_waiter is not None and not self._empty_waiter.done():
                 self._empty_waiter.set_exception(ConnectionError("Connection is closed by peer"))
@@ -419,7 +439,23 @@ def write_slow(transport: SocketTransport, data: Any) -> None:
         selector_events._SelectorSocketTransport.write(transport, data)
     _check_writable(transport, "write")
     if data:
-        _count_lost_write(transport)
+        if transport._loop is not None and transport._loop.is_closed() and not transport._conn_lost:
+            _send_without_loop(transport, data)
+        else:
+            _count_lost_write(transport)
+
+
+def _send_without_loop(transport: SocketTransport, data: Any) -> None:
+    """Send at once what the kernel takes, after the loop was closed. Raises RuntimeError where that is not all."""
+    try:
+        sent = transport._sock.send(data)
+    except (BlockingIOError, InterruptedError):
+        sent = 0
+    except OSError as exc:
+        transport._fatal_error(exc, "Fatal write error on socket transport")
+        return
+    if sent < len(data):
+        transport._loop._check_closed()
 
 
 def writelines_slow(transport: SocketTransport, list_of_data: Any) -> None:

@@ -303,3 +303,43 @@ async def test_a_task_runs_in_the_context_it_was_given(loop: Loop) -> None:
     await loop.create_task(change(), context=context)
     assert context[variable] == "set by the task, again"
     assert variable.get() == "unset"
+
+
+async def test_what_a_blocked_write_leads_to_runs_in_its_context(loop: Loop) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    events: list[tuple[str, str]] = []
+
+    class Writing(asyncio.Protocol):
+        def pause_writing(self) -> None:
+            events.append(("pause", variable.get()))
+
+        def resume_writing(self) -> None:
+            events.append(("resume", variable.get()))
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            events.append(("lost", variable.get()))
+
+    async def write(name: str) -> None:
+        variable.set(name)
+        transport.write(bytes(4_000_000))
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setblocking(False)
+        variable.set("connecting")
+        transport, _ = await loop.create_connection(Writing, sock=ours)
+        for name in ("first", "second"):
+            await asyncio.create_task(write(name))
+            if name == "second":
+                transport.close()
+            left = 4_000_000
+            while left:
+                left -= len(await loop.sock_recv(theirs, left))
+            await asyncio.sleep(0.005)
+    assert events == [
+        ("pause", "first"),
+        ("resume", "first"),
+        ("pause", "second"),
+        ("resume", "second"),
+        ("lost", "second"),
+    ]

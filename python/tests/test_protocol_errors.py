@@ -285,3 +285,31 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("buffer", "message", "error"),
+    [
+        (b"", "Fatal error: protocol.get_buffer() call failed.", RuntimeError),
+        (None, "Fatal error: protocol.get_buffer() call failed.", TypeError),
+        (b"read-only", "Fatal read error on socket transport", TypeError),
+        (memoryview(bytearray(10))[::2], "Fatal read error on socket transport", TypeError),
+    ],
+)
+async def test_a_buffer_that_cannot_be_filled(
+    loop: Loop, errors: LoopErrors, buffer: Any, message: str, error: type[BaseException]
+) -> None:
+    class Lending(asyncio.BufferedProtocol):
+        def get_buffer(self, sizehint: int) -> Any:
+            return buffer
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport, _ = await loop.create_connection(Lending, sock=ours)
+        theirs.send(b"data")
+        await until(lambda: errors)
+        context = errors.take_one()
+        assert context["message"] == message
+        assert type(context["exception"]) is error
+        assert transport.is_closing()
+        await asyncio.sleep(0)

@@ -617,3 +617,22 @@ class TestConnectAcceptedSocket:
                 await loop.connect_accepted_socket(Recorder, left)
             transport.abort()
             await protocol.wait_for("lost")
+
+
+@pytest.mark.parametrize("own", ["_make_socket_transport", "_accept_connection2"])
+async def test_an_overridden_step_of_accepting_is_taken(loop: Loop, own: str) -> None:
+    calls: list[str] = []
+    original = getattr(loop, own)
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        calls.append(own)
+        return original(*args, **kwargs)
+
+    setattr(loop, own, step)
+    server = await loop.create_server(Recorder, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()):
+        await until(lambda: calls)
+        await iterations(3)
+    await iterations(3)
+    server.close()
+    await server.wait_closed()

@@ -304,3 +304,21 @@ async def test_messages_of_awkward_sizes_come_back(loop: Loop, size: int) -> Non
             assert await loop.run_in_executor(None, ask_and_wait) == data
         transport.abort()
         await protocol.wait_for("lost")
+
+
+def test_a_write_after_the_loop_is_closed_is_sent_at_once(loop: Loop) -> None:
+    ours, theirs = tcp_socketpair()
+    with theirs:
+        transport, _ = loop.run_until_complete(loop.create_connection(Recorder, sock=ours))
+        transport.write(b"one")
+        loop.close()
+        transport.write(b"two")
+        transport.writelines([b"three", bytearray(b"four")])
+        assert receive_exactly(theirs, 15) == b"onetwothreefour"
+        assert not transport.is_closing()
+        with pytest.raises(RuntimeError, match="Event loop is closed"):
+            transport.write(bytes(20_000_000))
+        with pytest.raises(RuntimeError, match="Event loop is closed"):
+            transport.close()
+        transport._sock.close()  # type: ignore[attr-defined]
+        transport._sock = None  # type: ignore[attr-defined]  # or its end is a ResourceWarning

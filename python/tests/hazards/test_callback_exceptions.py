@@ -7,6 +7,7 @@ the protocol's further callbacks, how `run_forever` ended. An exception that lef
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -445,3 +446,64 @@ def test_exceptions_of_a_callback_do_what_they_do_on_asyncio(
         : PROGRAM.index("    loop = new_event_loop()\n    loop.set_exception_handler(handler)\n    servers")
     ]
     same_on_both(asyncio_child, jloop_child, program + body, where, *KINDS)
+
+
+@pytest.mark.parametrize("size", [3, 100, 4000, 300_000])
+@pytest.mark.parametrize("where", ["get_buffer", "__buffer__"])
+def test_a_protocol_that_is_replaced_while_it_gives_its_buffer(child: Child, size: int, where: str) -> None:
+    """What is read goes to the buffer that was given, and no further; the new protocol is told, whatever it is."""
+    if where == "__buffer__" and sys.version_info < (3, 12):
+        pytest.skip("classes cannot define __buffer__ before 3.12")
+    child.run(
+        f"""
+        import asyncio, socket
+        from underloop import new_event_loop, say
+
+        class Plain(asyncio.Protocol):
+            def data_received(self, data):
+                say("data", set(data) <= {{68}})
+
+        class Buffer:
+            def __init__(self, owner):
+                self.owner = owner
+
+            def __len__(self):
+                return 5
+
+            def __buffer__(self, flags):
+                self.owner.transport.set_protocol(Plain())
+                return memoryview(self.owner.memory)
+
+        class Switching(asyncio.BufferedProtocol):
+            def __init__(self):
+                self.memory = bytearray(5)
+
+            def connection_made(self, transport):
+                self.transport = transport
+
+            def get_buffer(self, sizehint):
+                if {where!r} == "__buffer__":
+                    return Buffer(self)
+                self.transport.set_protocol(Plain())
+                return self.memory
+
+        async def main():
+            ours, theirs = socket.socketpair()
+            theirs.setblocking(False)
+            transport, protocol = await loop.create_connection(Switching, sock=ours)
+            sending = asyncio.ensure_future(loop.sock_sendall(theirs, b"D" * {size}))
+            await asyncio.sleep(0.05)
+            sending.cancel()
+            say(bytes(protocol.memory))
+            transport.abort()
+            theirs.close()
+            await asyncio.gather(sending, return_exceptions=True)
+
+        loop = new_event_loop()
+        loop.set_exception_handler(lambda _, context: say(context["message"], context["exception"]))
+        loop.run_until_complete(main())
+        loop.close()
+        """,
+        out="Fatal error: protocol.buffer_updated() call failed. 'Plain' object has no attribute 'buffer_updated'\n"
+        f"{(b'D' * size)[:5].ljust(5, bytes(1))!r}\n",
+    )

@@ -48,8 +48,13 @@ final class Face {
 
     /** {@code transport.name()} in the transport's context. Errors are reported. */
     void tell(long name) {
+        tellIn(contextSlot, name);
+    }
+
+    /** As {@link #tell(long)}, in the context that another slot of the transport holds. */
+    void tellIn(int slot, long name) {
         long self = Refs.share(address);
-        long context = enter();
+        long context = enter(slot);
         long result = Calls.method(name, self);
         exit(context);
         report(result);
@@ -67,7 +72,11 @@ final class Face {
 
     /** Enters the transport's context: a reference for {@link #exit}, or 0 where it was not entered. */
     private long enter() {
-        long context = Memory.getLong(address + contextSlot);
+        return enter(contextSlot);
+    }
+
+    private long enter(int slot) {
+        long context = Memory.getLong(address + slot);
         if (context == 0 || context == Layout.NONE) {
             return 0;
         }

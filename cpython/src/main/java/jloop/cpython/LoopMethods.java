@@ -209,12 +209,12 @@ final class LoopMethods {
                 Refs.decref(sorted);
                 return handle;
             }
-            Arguments.atLeast("call_soon", nargs, 1, "callback");
+            Arguments.atLeast("BaseEventLoop.call_soon", nargs, 1, "callback");
             PyLoop loop = open(self);
             if (loop.debug) {
-                return inPython(CALL_SOON_DEBUG, self, "call_soon", args, nargs, kwnames);
+                return inPython(CALL_SOON_DEBUG, self, "BaseEventLoop.call_soon", args, nargs, kwnames);
             }
-            long context = Arguments.context("call_soon", args, nargs, kwnames);
+            long context = Arguments.context("BaseEventLoop.call_soon", args, nargs, kwnames);
             return loop.callSoon(
                     Types.HANDLES, Upcalls.argument(args, 0), args + 8, (int) nargs - 1, context, loop.threadState);
         } catch (Throwable t) {
@@ -232,12 +232,13 @@ final class LoopMethods {
                 Refs.decref(sorted);
                 return handle;
             }
-            Arguments.atLeast("call_soon_threadsafe", nargs, 1, "callback");
+            Arguments.atLeast("BaseEventLoop.call_soon_threadsafe", nargs, 1, "callback");
             PyLoop loop = open(self);
             if (loop.debug) {
-                return inPython(CALL_SOON_THREADSAFE_DEBUG, self, "call_soon_threadsafe", args, nargs, kwnames);
+                return inPython(
+                        CALL_SOON_THREADSAFE_DEBUG, self, "BaseEventLoop.call_soon_threadsafe", args, nargs, kwnames);
             }
-            long context = Arguments.context("call_soon_threadsafe", args, nargs, kwnames);
+            long context = Arguments.context("BaseEventLoop.call_soon_threadsafe", args, nargs, kwnames);
             long own = loop.callersState();
             long handle = loop.callSoon(
                     Types.THREAD_SAFE_HANDLES,
@@ -274,16 +275,16 @@ final class LoopMethods {
                 Refs.decref(sorted);
                 return handle;
             }
-            Arguments.atLeast("call_later", nargs, 2, "delay", "callback");
+            Arguments.atLeast("BaseEventLoop.call_later", nargs, 2, "delay", "callback");
             long delay = Upcalls.argument(args, 0);
             if (delay == Layout.NONE) {
                 return Errors.raise(Errors.TYPE_ERROR, "delay must not be None");
             }
             PyLoop loop = open(self);
             if (loop.debug || loop.ownTimers) {
-                return inPython(CALL_LATER_SLOW, self, "call_later", args, nargs, kwnames);
+                return inPython(CALL_LATER_SLOW, self, "BaseEventLoop.call_later", args, nargs, kwnames);
             }
-            long context = Arguments.context("call_later", args, nargs, kwnames);
+            long context = Arguments.context("BaseEventLoop.call_later", args, nargs, kwnames);
             long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
             try { // the clock is read last: making the first handles of a process takes milliseconds
                 double seconds = delaySeconds(delay);
@@ -336,17 +337,17 @@ final class LoopMethods {
                 Refs.decref(sorted);
                 return handle;
             }
-            Arguments.atLeast("call_at", nargs, 2, "when", "callback");
+            Arguments.atLeast("BaseEventLoop.call_at", nargs, 2, "when", "callback");
             long when = Upcalls.argument(args, 0);
             if (when == Layout.NONE) {
                 return Errors.raise(Errors.TYPE_ERROR, "when cannot be None");
             }
             PyLoop loop = open(self);
             if (loop.debug) {
-                return inPython(CALL_AT_DEBUG, self, "call_at", args, nargs, kwnames);
+                return inPython(CALL_AT_DEBUG, self, "BaseEventLoop.call_at", args, nargs, kwnames);
             }
             double seconds = seconds(when);
-            long context = Arguments.context("call_at", args, nargs, kwnames);
+            long context = Arguments.context("BaseEventLoop.call_at", args, nargs, kwnames);
             long handle = loop.makeTimer(Upcalls.argument(args, 1), args + 16, (int) nargs - 2, context);
             loop.addTimer(handle, when, seconds);
             return handle;

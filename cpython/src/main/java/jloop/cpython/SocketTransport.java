@@ -15,10 +15,13 @@ final class SocketTransport extends StreamChannel implements Transport {
 
     static final int PROTOCOL = Layout.slot("socket_transport", "_protocol");
     private static final int CONTEXT = Layout.slot("socket_transport", "_context");
+    /** The context of the write that the kernel took less of, while it takes no more; None where that is not known. */
+    private static final int WRITE_CONTEXT = Layout.slot("socket_transport", "_write_context");
 
     private static final long ON_EOF = Names.intern("_read_eof");
     private static final long ON_READ_ERROR = Names.intern("_read_failed");
     private static final long ON_WRITE_ERROR = Names.intern("_write_failed");
+    private static final long ON_BAD_BUFFER = Names.intern("_buffer_refused");
     private static final long ON_CALL_ERROR = Names.intern("_call_failed");
     private static final long ON_DRAINED = Names.intern("_drained");
     private static final long MAYBE_PAUSE = Names.intern("_maybe_pause_protocol");
@@ -46,7 +49,10 @@ final class SocketTransport extends StreamChannel implements Transport {
     boolean buffered;
     /** {@code write} must ask Python: closed, at end of file, or a sendfile is under way. */
     boolean writesBlocked;
-    /** The protocol's buffer during a read: a filled {@code Py_buffer}, or 0. */
+    /**
+     * The protocol's buffer during a read: a filled {@code Py_buffer}, or 0 where it is the shared one that is read to. It
+     * says so until the read is over, whatever protocol {@code get_buffer} has set meanwhile.
+     */
     private long view;
 
     /** {@code socket} is one that somebody else may close, borrowed, or what is no socket. */
@@ -99,7 +105,7 @@ final class SocketTransport extends StreamChannel implements Transport {
 
     @Override
     protected long readCapacity() {
-        return buffered ? Memory.getLong(view + BUFFER_LENGTH) : ReadMemory.SIZE;
+        return view != 0 ? Memory.getLong(view + BUFFER_LENGTH) : ReadMemory.SIZE;
     }
 
     private long sharedBuffer() {
@@ -116,28 +122,33 @@ final class SocketTransport extends StreamChannel implements Transport {
             callFailed(GET_BUFFER_ERROR);
             return 0;
         }
-        view = Buffers.take();
-        int result = CPython.PyObject_GetBuffer(buffer, view, PYBUF_WRITABLE);
-        Refs.decref(buffer); // the view keeps it
-        if (result == 0 && Memory.getLong(view + BUFFER_LENGTH) == 0) {
-            CPython.PyBuffer_Release(view);
-            Errors.raise(Errors.RUNTIME_ERROR, "get_buffer() returned an empty buffer");
-            result = -1;
+        long filled = Buffers.take();
+        boolean usable = CPython.PyObject_GetBuffer(buffer, filled, PYBUF_WRITABLE) == 0;
+        if (!usable) {
+            Refs.decref(Errors.take()); // asyncio's words are others
+        } else if (Memory.getLong(filled + BUFFER_LENGTH) == 0) {
+            CPython.PyBuffer_Release(filled);
+            usable = false;
         }
-        if (result < 0) {
-            Buffers.give(view);
-            view = 0;
-            callFailed(GET_BUFFER_ERROR);
-            return 0;
+        if (usable) {
+            Refs.decref(buffer); // the view keeps it
+            view = filled;
+            return Memory.getLong(filled);
         }
-        return Memory.getLong(view);
+        Buffers.give(filled);
+        long self = Refs.share(address);
+        face.report(face.inContext(ON_BAD_BUFFER, self, buffer));
+        Refs.decref(self);
+        Refs.decref(buffer);
+        return 0;
     }
 
     private void releaseView() {
-        if (view != 0) {
-            CPython.PyBuffer_Release(view);
-            Buffers.give(view);
+        long released = view;
+        if (released != 0) {
             view = 0;
+            CPython.PyBuffer_Release(released); // may run code
+            Buffers.give(released);
         }
     }
 
@@ -151,7 +162,7 @@ final class SocketTransport extends StreamChannel implements Transport {
         long protocol = Memory.getLong(address + PROTOCOL);
         long argument;
         long name;
-        if (buffered) {
+        if (view != 0) {
             releaseView();
             argument = CPython.PyLong_FromLong(count);
             name = Names.BUFFER_UPDATED;
@@ -207,8 +218,21 @@ final class SocketTransport extends StreamChannel implements Transport {
     }
 
     @Override
+    protected void blocked() {
+        long copy = PyErrAlreadySet.check(CPython.PyContext_CopyCurrent());
+        Refs.set(address + WRITE_CONTEXT, copy);
+        Refs.decref(copy);
+    }
+
+    @Override
     protected void drained() {
-        face.tell(ON_DRAINED);
+        long self = Refs.share(address);
+        boolean known = Memory.getLong(address + WRITE_CONTEXT) != Layout.NONE;
+        face.tellIn(known ? WRITE_CONTEXT : CONTEXT, ON_DRAINED);
+        if (known && !hasQueued()) {
+            Refs.set(address + WRITE_CONTEXT, Layout.NONE);
+        }
+        Refs.decref(self);
     }
 
     @Override

@@ -57,6 +57,9 @@ public abstract class StreamChannel extends Channel {
     /** More than the high-water mark is queued and the kernel takes no more now. */
     protected abstract void aboveHighWater();
 
+    /** The kernel has taken less than the {@link #write} that runs has given it, and takes no more now. */
+    protected abstract void blocked();
+
     /** The kernel took bytes of a queue that had been blocked; {@link #queuedBytes} are left. */
     protected abstract void drained();
 
@@ -126,6 +129,9 @@ public abstract class StreamChannel extends Channel {
         queue.add(address, length, owner);
         if (!blocked && queue.bytes() > highWater) {
             flush();
+            if (blocked) {
+                blocked();
+            }
         } else if (!blocked && !queued) {
             loop.written(this);
         }

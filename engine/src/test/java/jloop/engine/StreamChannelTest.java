@@ -226,6 +226,22 @@ class StreamChannelTest {
         borrowed.detach();
     }
 
+    @Test
+    void shouldTellTheHostOfEventsWhileItWatches() {
+        channel.startReading();
+        pair.send(ascii("unwatched"));
+        host.loop.runOnce();
+        host.loop.watchEvents(true);
+        pair.send(ascii("watched"));
+        host.loop.runOnce();
+        host.loop.watchEvents(false);
+        pair.send(ascii("unwatched"));
+        host.loop.runOnce();
+
+        assertThat(host.events).containsExactly("before", "read");
+        assertThat(channel.read.size()).isEqualTo(25);
+    }
+
     private static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
@@ -282,6 +298,11 @@ class StreamChannelTest {
         @Override
         protected void aboveHighWater() {
             events.add("above high water");
+        }
+
+        @Override
+        protected void blocked() {
+            events.add("blocked");
         }
 
         @Override
