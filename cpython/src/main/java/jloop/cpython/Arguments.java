@@ -74,7 +74,13 @@ final class Arguments {
             long array = arena.allocate(8 * (total + 1), 8).address();
             Memory.putLong(array, self);
             Memory.copy(args, array + 8, 8 * total);
-            return PyErrAlreadySet.check(CPython.PyObject_VectorcallMethod(method, array, nargs + 1, kwnames));
+            long sorted = PyErrAlreadySet.check(CPython.PyObject_VectorcallMethod(method, array, nargs + 1, kwnames));
+            if (Refs.type(sorted) != Layout.TUPLE_TYPE || Memory.getLong(sorted + Layout.OB_SIZE) < 1) {
+                Refs.decref(sorted);
+                Errors.raise(Errors.TYPE_ERROR, "the arguments were not put into a tuple");
+                throw PyErrAlreadySet.INSTANCE;
+            }
+            return sorted;
         }
     }
 

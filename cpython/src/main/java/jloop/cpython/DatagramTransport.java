@@ -73,6 +73,7 @@ final class DatagramTransport extends DatagramChannel implements Transport {
     public void close() {
         if (TRANSPORTS.get(face.address) == this) {
             TRANSPORTS.remove(face.address);
+            sendsBlocked = true;
             loop.remove(this);
             detach();
             Refs.xdecref(socket);
@@ -92,8 +93,7 @@ final class DatagramTransport extends DatagramChannel implements Transport {
         long self = Refs.share(face.address); // the call may end with the transport closed
         long data = CPython.PyBytes_FromStringAndSize(from, length);
         long peer = data == 0 ? 0 : loop.peers.object(name, nameLength);
-        long result =
-                peer == 0 ? 0 : face.inContext(DATAGRAM_RECEIVED, Memory.getLong(face.address + PROTOCOL), data, peer);
+        long result = peer == 0 ? 0 : face.inContext(DATAGRAM_RECEIVED, Refs.slot(face.address + PROTOCOL), data, peer);
         Refs.xdecref(data);
         Refs.xdecref(peer);
         face.report(result);
@@ -116,7 +116,7 @@ final class DatagramTransport extends DatagramChannel implements Transport {
         if (sendsBlocked) {
             return false;
         }
-        long remote = Memory.getLong(face.address + REMOTE);
+        long remote = Refs.slot(face.address + REMOTE);
         long target = remote == Layout.NONE ? to : remote;
         if (to != target && to != Layout.NONE) {
             return false;

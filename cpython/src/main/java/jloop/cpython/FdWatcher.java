@@ -64,7 +64,10 @@ final class FdWatcher extends DescriptorWatch {
 
     @Override
     protected void levelReady(int direction) {
-        loop.addCallback(handle(direction));
+        long handle = handle(direction);
+        if (handle != 0) {
+            loop.addCallback(handle);
+        }
     }
 
     // ---- futures
@@ -88,6 +91,9 @@ final class FdWatcher extends DescriptorWatch {
     @Override
     protected void waitOver(int direction) {
         long future = exchangeFuture(direction, 0);
+        if (future == 0) {
+            return;
+        }
         long result = Calls.method(Names.SET_RESULT, future, Layout.NONE);
         if (result == 0) { // cancelled, and its coroutine is about to hear of it
             loop.ignoreError();

@@ -70,6 +70,9 @@ final class HandlePool {
     long make(long loop, long callback, long args, int count, long context, long threadState) {
         long pooled = size > 0 ? take() : fresh();
         long handle = pooled & ~UNTRACKED;
+        if (Memory.getLong(handle + Layout.HANDLE_CANCELLED) != Layout.FALSE) { // by whom the collector showed it to
+            Refs.set(handle + Layout.HANDLE_CANCELLED, Layout.FALSE);
+        }
         Memory.putLong(handle + Layout.HANDLE_CALLBACK, Refs.share(callback));
         Memory.putLong(handle + Layout.HANDLE_LOOP, Refs.share(loop));
         try {
@@ -142,6 +145,8 @@ final class HandlePool {
             return;
         }
         if (tuple == Layout.EMPTY_TUPLE
+                || tuple == 0
+                || Refs.type(tuple) != Layout.TUPLE_TYPE
                 || Memory.getLong(tuple + Layout.OB_SIZE) != count
                 || Refs.count(tuple) != 1) { // the collector showed it to somebody
             long made = PyErrAlreadySet.check(CPython.PyTuple_New(count));
@@ -213,8 +218,11 @@ final class HandlePool {
         CPython.PyObject_GC_UnTrack(handle);
         Memory.putInt(handle, 1);
         depth++;
-        recycle(handle, handle | UNTRACKED, loop == null ? 0 : loop.threadState);
-        depth--;
+        try {
+            recycle(handle, handle | UNTRACKED, loop == null ? 0 : loop.threadState);
+        } finally {
+            depth--;
+        }
     }
 
     /**
@@ -242,7 +250,10 @@ final class HandlePool {
         long args = Memory.getLong(handle + Layout.HANDLE_ARGS);
         boolean keptArgs = false;
         if (args != Layout.EMPTY_TUPLE) {
-            keptArgs = args != 0 && args != Layout.NONE && Layout.TRACKING_VISIBLE && Refs.count(args) == 1;
+            keptArgs = args != 0
+                    && Refs.type(args) == Layout.TUPLE_TYPE // else the program has put it there
+                    && Layout.TRACKING_VISIBLE
+                    && Refs.count(args) == 1;
             if (!keptArgs) {
                 Memory.putLong(handle + Layout.HANDLE_ARGS, Refs.share(Layout.EMPTY_TUPLE));
             }
@@ -293,8 +304,12 @@ final class HandlePool {
         return object;
     }
 
-    /** Gives up a tuple whose items {@link #clearItems} emptied. */
+    /** Gives up a tuple whose items {@link #clearItems} emptied, or what a program has put in its place. */
     private static void giveUpEmptied(long tuple) {
+        if (tuple == 0 || Refs.type(tuple) != Layout.TUPLE_TYPE) {
+            Refs.xdecref(tuple);
+            return;
+        }
         long items = tuple + Layout.TUPLE_ITEMS;
         long end = items + 8 * Memory.getLong(tuple + Layout.OB_SIZE);
         for (long item = items; item < end; item += 8) {

@@ -1,6 +1,8 @@
 package jloop.cpython;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import jloop.engine.EventLoop;
 import jloop.engine.LoopHost;
 import jloop.engine.Pollable;
@@ -46,6 +48,9 @@ final class PyLoop implements LoopHost {
     private FdWatcher[] watchers = new FdWatcher[16];
     /** Transports with an owned reference each, by descriptor. */
     private Transport[] transports = new Transport[16];
+
+    /** Transports whose descriptor was closed behind their back, and is another's by now: owned, likewise. */
+    private final List<Transport> displaced = new ArrayList<>();
 
     /** What stream transports read. */
     final ReadMemory readMemory = new ReadMemory();
@@ -454,12 +459,16 @@ final class PyLoop implements LoopHost {
      * @param file the object whose descriptor it is, borrowed, or 0 if the caller knows the number only
      */
     int watch(int fd, int direction, long handle, long file) {
-        FdWatcher watcher = watcherOf(fd);
+        FdWatcher watcher = watcher(fd);
+        if (watcher == null) {
+            watcher = new FdWatcher(this, fd);
+        }
         int result = watcher.addLevel(direction);
         if (result < 0) {
             Refs.decref(handle);
             return result;
         }
+        keep(watcher); // only now: a number that is no descriptor's may be any
         long future = dropWait(watcher, direction);
         long replaced = watcher.exchange(direction, handle);
         if (file != 0) {
@@ -483,15 +492,12 @@ final class PyLoop implements LoopHost {
         return -1;
     }
 
-    /** The watcher of {@code fd}, which may be a new one. */
-    private FdWatcher watcherOf(int fd) {
+    private void keep(FdWatcher watcher) {
+        int fd = watcher.fd();
         if (fd >= watchers.length) {
             watchers = Arrays.copyOf(watchers, Math.max(fd + 1, watchers.length * 2));
         }
-        if (watchers[fd] == null) {
-            watchers[fd] = new FdWatcher(this, fd);
-        }
-        return watchers[fd];
+        watchers[fd] = watcher;
     }
 
     /** Removes the handle for one direction of {@code fd} and cancels it. Returns whether there was one. */
@@ -532,7 +538,11 @@ final class PyLoop implements LoopHost {
             Errors.raiseOsError(Errno.EBADF);
             throw PyErrAlreadySet.INSTANCE;
         }
-        FdWatcher watcher = watcherOf(fd);
+        FdWatcher watcher = watcher(fd);
+        if (watcher == null) {
+            watcher = new FdWatcher(this, fd);
+            keep(watcher);
+        }
         if (!watcher.isKeptFor(sock) || fd < transports.length && transports[fd] != null) {
             ensureNoTransport(fd);
             watcher.keepFor(sock);
@@ -615,12 +625,17 @@ final class PyLoop implements LoopHost {
         if (fd >= transports.length) {
             transports = Arrays.copyOf(transports, Math.max(fd + 1, transports.length * 2));
         }
+        if (transports[fd] != null) {
+            displaced.add(transports[fd]);
+        }
         transports[fd] = transport;
     }
 
     void remove(Transport transport) {
         if (transports[transport.fd()] == transport) {
             transports[transport.fd()] = null;
+        } else {
+            displaced.remove(transport);
         }
     }
 
@@ -644,6 +659,9 @@ final class PyLoop implements LoopHost {
             if (transports[fd] != null) {
                 transports[fd].close();
             }
+        }
+        while (!displaced.isEmpty()) {
+            displaced.getLast().close();
         }
         for (int fd = 0; fd < watchers.length; fd++) {
             FdWatcher watcher = watchers[fd];
@@ -712,17 +730,23 @@ final class PyLoop implements LoopHost {
             }
         }
         for (Transport transport : transports) {
-            if (transport != null) {
-                int result = visit(visit, transport.address(), argument);
-                if (result == 0) {
-                    result = visit(visit, transport.socket(), argument);
-                }
-                if (result != 0) {
-                    return result;
-                }
+            int result = transport == null ? 0 : visit(visit, transport, argument);
+            if (result != 0) {
+                return result;
+            }
+        }
+        for (Transport transport : displaced) {
+            int result = visit(visit, transport, argument);
+            if (result != 0) {
+                return result;
             }
         }
         return visit(visit, loopKeyword, argument);
+    }
+
+    private static int visit(long visit, Transport transport, long argument) {
+        int result = visit(visit, transport.address(), argument);
+        return result == 0 ? visit(visit, transport.socket(), argument) : result;
     }
 
     private static int visit(long visit, long object, long argument) {

@@ -64,6 +64,12 @@ final class Refs {
         }
     }
 
+    /** What the slot of an object at {@code address} holds, borrowed: None where a program has deleted it. */
+    static long slot(long address) {
+        long value = Memory.getLong(address);
+        return value == 0 ? Layout.NONE : value;
+    }
+
     /** {@code ob_type}, borrowed. */
     static long type(long object) {
         return Memory.getLong(object + Layout.OB_TYPE);

@@ -84,6 +84,7 @@ final class SocketTransport extends StreamChannel implements Transport {
     public void close() {
         if (TRANSPORTS.get(address) == this) {
             TRANSPORTS.remove(address);
+            writesBlocked = true; // for a writelines() that is under way
             loop.remove(this);
             detach();
             Refs.xdecref(socket);
@@ -117,7 +118,7 @@ final class SocketTransport extends StreamChannel implements Transport {
     }
 
     private long protocolBuffer() {
-        long buffer = face.inContext(Names.GET_BUFFER, Memory.getLong(address + PROTOCOL), MINUS_ONE);
+        long buffer = face.inContext(Names.GET_BUFFER, Refs.slot(address + PROTOCOL), MINUS_ONE);
         if (buffer == 0) {
             callFailed(GET_BUFFER_ERROR);
             return 0;
@@ -159,7 +160,7 @@ final class SocketTransport extends StreamChannel implements Transport {
 
     @Override
     protected void received(long from, long count) {
-        long protocol = Memory.getLong(address + PROTOCOL);
+        long protocol = Refs.slot(address + PROTOCOL);
         long argument;
         long name;
         if (view != 0) {

@@ -50,9 +50,12 @@ final class StreamFeed {
             return NOT_TAKEN;
         }
         long reference = attribute(protocol, STREAM_READER_WR);
-        long reader = Refs.type(reference) == Layout.WEAKREF_TYPE
-                ? Refs.share(Memory.getLong(reference + Layout.WEAKREF_OBJECT))
-                : Refs.share(Layout.NONE);
+        long reader = Layout.NONE;
+        if (Refs.type(reference) == Layout.WEAKREF_TYPE) {
+            long referent = Memory.getLong(reference + Layout.WEAKREF_OBJECT);
+            reader = Refs.count(referent) != 0 ? referent : Layout.NONE; // 0: it is being freed
+        }
+        Refs.incref(reader);
         Refs.decref(reference);
         try {
             return Refs.type(reader) == READER_TYPE

@@ -50,7 +50,7 @@ public abstract class DescriptorWatch extends Pollable {
     }
 
     public final void removeLevel(int direction) {
-        apply(levels & ~direction, waits);
+        reduce(levels & ~direction, waits);
     }
 
     /** Returns 0, or {@code -errno} with nothing changed. */
@@ -61,7 +61,16 @@ public abstract class DescriptorWatch extends Pollable {
     }
 
     public final void removeWait(int direction) {
-        apply(levels, waits & ~direction);
+        reduce(levels, waits & ~direction);
+    }
+
+    /** What is left may be refused: the descriptor was closed behind our back. Then nobody is told of it any more. */
+    private void reduce(int newLevels, int newWaits) {
+        if (apply(newLevels, newWaits) < 0) {
+            loop.setInterest(this, 0);
+            levels = 0;
+            waits = 0;
+        }
     }
 
     /** Whether anything is kept of the descriptor that a wait would build on. */

@@ -76,9 +76,6 @@ final class EpollPoller implements AutoCloseable {
 
     private int register(Pollable pollable, int interest) {
         int fd = pollable.fd;
-        if (fd >= pollables.length) {
-            pollables = Arrays.copyOf(pollables, Math.max(fd + 1, pollables.length * 2));
-        }
         if (++generations == 0) {
             generations = 1;
         }
@@ -88,6 +85,9 @@ final class EpollPoller implements AutoCloseable {
             result = control(Epoll.EPOLL_CTL_MOD, pollable, interest);
         }
         if (result == 0) {
+            if (fd >= pollables.length) {
+                pollables = Arrays.copyOf(pollables, Math.max(fd + 1, pollables.length * 2));
+            }
             if (pollables[fd] != null) { // what was kept of the descriptor that had this number before, or has it still
                 pollables[fd].interest = 0;
             }

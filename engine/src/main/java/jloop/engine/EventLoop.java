@@ -290,12 +290,18 @@ public final class EventLoop implements AutoCloseable {
 
     /** Watches {@code pollable} for {@code interest}; 0 stops it. Returns 0, or {@code -errno} with nothing changed. */
     public int setInterest(Pollable pollable, int interest) {
+        if (closed) { // by code that ran in the middle of something
+            return interest == 0 ? 0 : -Errno.EBADF;
+        }
         touched = true;
         return poller.setInterest(pollable, interest);
     }
 
     /** Registers a pollable once more whose descriptor may have become another. Returns 0, or {@code -errno}. */
     public int renew(Pollable pollable) {
+        if (closed) {
+            return -Errno.EBADF;
+        }
         touched = true;
         return poller.renew(pollable);
     }
@@ -337,7 +343,7 @@ public final class EventLoop implements AutoCloseable {
         for (int i = 0; i < writtenCount; i++) {
             Channel channel = written[i];
             written[i] = null;
-            if (channel.queued) {
+            if (channel != null && channel.queued) { // null: an error ended this before
                 channel.queued = false;
                 channel.flush();
             }

@@ -72,8 +72,13 @@ final class IoMemory implements AutoCloseable {
         batches.addFirst(batch);
     }
 
+    /** Gives the memory back; whoever asks for some from then on gets an IllegalStateException. */
     @Override
     public void close() {
+        readBuffer = 0;
+        msghdr = 0;
+        messages = null;
+        batches.clear();
         arena.close();
     }
 }

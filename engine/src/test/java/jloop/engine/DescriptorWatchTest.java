@@ -37,6 +37,17 @@ class DescriptorWatchTest {
     }
 
     @Test
+    void shouldTellNobodyOfADescriptorThatWasClosedFirst() {
+        watch.addLevel(Pollable.READ);
+        watch.addLevel(Pollable.WRITE);
+        pair.closeOurs();
+        watch.removeLevel(Pollable.WRITE);
+
+        assertThat(watch.isUsed()).isFalse();
+        assertThat(watch.interest()).isZero();
+    }
+
+    @Test
     void shouldTellAgainOfWhatArrivesAfterTheNextWaitBegan() {
         for (int i = 1; i <= 3; i++) {
             watch.addWait(Pollable.READ);

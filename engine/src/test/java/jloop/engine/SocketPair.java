@@ -67,6 +67,10 @@ final class SocketPair implements AutoCloseable {
         }
     }
 
+    void closeOurs() {
+        Files.close(state, ours);
+    }
+
     void closeTheirs() {
         Files.close(state, theirs);
     }
