@@ -52,8 +52,13 @@ MISUSES = {
         assert again.fileno() == number
         called = asyncio.Event()
         loop.add_writer(again, called.set)
+        try:
+            loop.remove_writer(ours)
+        except ValueError:  # it has no descriptor, and is not known any more
+            pass
         await called.wait()
-        loop.remove_writer(again)
+        assert not loop.remove_reader(again)
+        assert loop.remove_writer(again)
     """,
     "a descriptor is closed that has a duplicate, and one of its callbacks is removed": """
         ours, theirs = pair()

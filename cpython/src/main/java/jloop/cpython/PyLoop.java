@@ -463,6 +463,7 @@ final class PyLoop implements LoopHost {
         if (watcher == null) {
             watcher = new FdWatcher(this, fd);
         }
+        boolean unused = !watcher.isUsed();
         int result = watcher.addLevel(direction);
         if (result < 0) {
             Refs.decref(handle);
@@ -471,10 +472,15 @@ final class PyLoop implements LoopHost {
         keep(watcher); // only now: a number that is no descriptor's may be any
         long future = dropWait(watcher, direction);
         long replaced = watcher.exchange(direction, handle);
+        long left = unused ? watcher.exchange(other(direction), 0) : 0; // of a descriptor that was closed first
+        if (unused) {
+            watcher.keepFile(0);
+        }
         if (file != 0) {
             watcher.keepFile(file);
         }
         cancel(replaced);
+        Refs.xdecref(left);
         Refs.xdecref(future);
         return 0;
     }
@@ -511,12 +517,19 @@ final class PyLoop implements LoopHost {
         if (handle != 0) {
             watcher.removeLevel(direction);
         }
+        // The descriptor was closed first: asyncio's selector forgets all of it then
+        long left = watcher.isUsed() ? 0 : watcher.exchange(other(direction), 0);
         cancel(handle);
+        Refs.xdecref(left);
         Refs.xdecref(future);
         if (watcher.handle(Pollable.READ) == 0 && watcher.handle(Pollable.WRITE) == 0) {
             watcher.keepFile(0);
         }
         return handle != 0 || future != 0;
+    }
+
+    private static int other(int direction) {
+        return Pollable.READ + Pollable.WRITE - direction;
     }
 
     /** Ends the wait for one direction; the future that was not told, owned, or 0. */
