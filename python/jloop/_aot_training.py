@@ -216,9 +216,9 @@ async def _sockets(rounds: int) -> None:
             await received.wait()
             loop.remove_reader(left)
             left.recv(1)
-        for _ in range(rounds):
+        for number in range(rounds):
             await asyncio.gather(loop.sock_sendall(left, b"data"), loop.sock_recv(right, 100))
-            if _ % 8 == 0:
+            if number % 8 == 0:
                 asking = asyncio.ensure_future(loop.sock_recv(left, 100))
                 await asyncio.sleep(0)
                 await loop.sock_sendall(right, b"data")

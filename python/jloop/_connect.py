@@ -1,7 +1,6 @@
 """`create_connection` to a host that is a number: one call of Java's instead of all that others may need."""
 
 import functools
-import operator
 import socket
 import sys
 import types
@@ -11,15 +10,16 @@ from typing import Any
 
 from ._descriptors import close, opened
 from ._resolver import numeric_info
+from ._steps import Steps
 from ._transport import SocketTransport
 
-__all__ = ["Connector"]
+__all__ = ["CONNECTING", "Connector"]
 
 _SOCKET = socket.socket
 _NOT_OPEN = socket.socket.__new__(socket.socket)  # what audit hooks are shown
 
 # What asyncio's create_connection goes through. Where a program has replaced one of these, it is asyncio's that runs.
-_STEPS = (
+CONNECTING = Steps(
     "_connect_sock",
     "_create_connection_transport",
     "_ensure_resolved",
@@ -27,7 +27,6 @@ _STEPS = (
     "getaddrinfo",
     "sock_connect",
 )
-_steps = operator.attrgetter(*_STEPS)
 
 
 @types.coroutine
@@ -39,7 +38,6 @@ class Connector:
     """`create_connection` of the loop, in front of asyncio's own."""
 
     _debug: bool
-    _standard_steps: Any = None
     _try_connect: Any
     _transport_of: Any
     _ensure_fd_no_transport: Any
@@ -93,13 +91,7 @@ class Connector:
             self._debug
             or (options and any(value is not None for value in options.values()))
             or socket.socket is not _SOCKET
-            or _steps(type(self)) != self._standard_steps
-            or not self.__dict__.keys().isdisjoint(_STEPS)
+            or CONNECTING.are_replaced(self)
         ):
             return None
         return numeric_info(host, port, 0, socket.SOCK_STREAM, 0)
-
-
-def keep_steps(loop_class: Any) -> None:
-    """Remember what the steps of `create_connection` are in the loop's class, to tell later what was replaced."""
-    loop_class._standard_steps = _steps(loop_class)

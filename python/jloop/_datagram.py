@@ -148,10 +148,6 @@ class DatagramTransport(transports._FlowControlMixin, transports.DatagramTranspo
 
     # ---- sending
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        super().set_write_buffer_limits(high, low)
-        self._set_high_water(whole_bytes(self._high_water))
-
     def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super()._set_write_buffer_limits(high, low)
         self._set_high_water(whole_bytes(self._high_water))

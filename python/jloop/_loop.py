@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from . import _jvm, _native
-from ._connect import Connector, keep_steps
+from ._connect import CONNECTING, Connector
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
 from ._resolver import Resolver
-from ._server import Acceptor, accepts_its_own_way
+from ._server import ACCEPTING, Acceptor
 from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
@@ -205,7 +205,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         backlog: int = 100,
         *timeouts: Any,
     ) -> None:
-        if sslcontext is not None or type(sock) is not socket.socket or accepts_its_own_way(self):
+        if sslcontext is not None or type(sock) is not socket.socket or ACCEPTING.are_replaced(self):
             super()._accept_connection(protocol_factory, sock, sslcontext, server, backlog, *timeouts)
             return
         acceptor = self._acceptors.get(sock)
@@ -258,7 +258,8 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         return ssl_protocol._app_transport
 
 
-keep_steps(Loop)
+for _steps in (CONNECTING, ACCEPTING):
+    _steps.keep(Loop)
 
 
 if sys.version_info >= (3, 13, 3):

@@ -10,9 +10,10 @@ from contextvars import copy_context
 from typing import Any
 
 from ._descriptors import INET, close, kind_of, may_be_bare
+from ._steps import Steps
 from ._transport import SocketTransport
 
-__all__ = ["Acceptor", "accepts_its_own_way"]
+__all__ = ["ACCEPTING", "Acceptor"]
 
 # The kernel lets a client wait a second whose connection finds the queue full, and asking for a connection takes less
 # than making a transport for it: so the queue is emptied again after every few transports, and what was taken from it
@@ -24,19 +25,8 @@ _MOST_WAITING = 4096
 _OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _WILDCARDS = frozenset(("0.0.0.0", "::"))
 
-
-# What asyncio's `_accept_connection` goes through. Where a program has replaced one, asyncio's way is gone.
-_STEPS = ("_accept_connection2", "_make_socket_transport")
-
-
-def accepts_its_own_way(loop: Any) -> bool:
-    """Whether a step of accepting was replaced, in a subclass or on the loop."""
-    from ._loop import Loop
-
-    cls = type(loop)
-    return (cls is not Loop and any(getattr(cls, name) is not getattr(Loop, name) for name in _STEPS)) or (
-        not loop.__dict__.keys().isdisjoint(_STEPS)
-    )
+# What asyncio's `_accept_connection` goes through. Where one of these was replaced, it is asyncio's that runs.
+ACCEPTING = Steps("_accept_connection2", "_make_socket_transport")
 
 
 class Acceptor:

@@ -288,10 +288,6 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
         if not self.get_write_buffer_size():
             self._sock.shutdown(socket.SHUT_WR)
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        super().set_write_buffer_limits(high, low)
-        self._set_high_water(whole_bytes(self._high_water))
-
     def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super()._set_write_buffer_limits(high, low)
         self._set_high_water(whole_bytes(self._high_water))

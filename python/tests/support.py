@@ -299,6 +299,20 @@ def tcp_socketpair() -> tuple[socket.socket, socket.socket]:
     return accepted, client
 
 
+@contextlib.contextmanager
+def given_away(sock: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Close `sock` and give its number to a stranger: that one, and its peer. Whoever has the number must not use it."""
+    number = sock.fileno()
+    stranger, peer = socket.socketpair(type=sock.type)
+    with stranger, peer:
+        sock.close()
+        os.dup2(stranger.fileno(), number)
+        try:
+            yield stranger, peer
+        finally:
+            os.close(number)  # which nobody else has closed
+
+
 def reset(sock: socket.socket) -> None:
     """Close so that the peer gets a connection reset instead of an end of file."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

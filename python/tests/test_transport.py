@@ -26,6 +26,7 @@ from support import (
     Opaque,
     Recorder,
     connected,
+    given_away,
     iterations,
     pattern,
     receive_all,
@@ -691,13 +692,9 @@ async def test_what_is_done_with_the_socket_comes_after_what_was_written(
 
 async def test_nothing_goes_to_the_next_owner_of_a_descriptor_that_the_program_closed(loop: Loop, kind: str) -> None:
     ours, theirs = tcp_socketpair() if kind == "tcp" else socket.socketpair()
-    stranger, peer = socket.socketpair()
-    with theirs, stranger, peer:
+    with theirs:
         transport, protocol = await loop.create_connection(Recorder, sock=ours)
-        number = ours.fileno()
-        ours.close()
-        os.dup2(stranger.fileno(), number)
-        try:
+        with given_away(ours) as (stranger, peer):
             transport.write(b"secret")
             await protocol.wait_for("lost")
             assert isinstance(protocol.error, OSError)
@@ -708,29 +705,21 @@ async def test_nothing_goes_to_the_next_owner_of_a_descriptor_that_the_program_c
             peer.send(b"for another")
             await iterations(3)
             assert stranger.recv(100) == b"for another"
-        finally:
-            os.close(number)  # which the transport has left alone
 
 
 async def test_nothing_is_read_from_a_descriptor_that_the_program_closed(loop: Loop, kind: str) -> None:
     """The kernel still tells of it while a duplicate is open."""
     ours, theirs = tcp_socketpair() if kind == "tcp" else socket.socketpair()
-    stranger, peer = socket.socketpair()
-    with theirs, stranger, peer, socket.socket(fileno=os.dup(ours.fileno())):
+    with theirs, socket.socket(fileno=os.dup(ours.fileno())):
         _, protocol = await loop.create_connection(Recorder, sock=ours)
         await iterations(2)
-        number = ours.fileno()
-        ours.close()
-        os.dup2(stranger.fileno(), number)
-        try:
+        with given_away(ours) as (stranger, peer):
             peer.send(b"for another")
             theirs.send(b"for us")
             await protocol.wait_for("lost")
             assert isinstance(protocol.error, OSError)
             assert protocol.error.errno == errno.EBADF
             assert (protocol.data, stranger.recv(100)) == (b"", b"for another")
-        finally:
-            os.close(number)
 
 
 async def test_writelines_takes_every_buffer(loop: Loop, kind: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import struct
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import Loop, LoopErrors, has_ipv6, iterations, socket_folder, until
+from support import Loop, LoopErrors, given_away, has_ipv6, iterations, socket_folder, until
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
 
@@ -494,16 +493,12 @@ async def test_an_exception_out_of_the_protocol_comes_with_its_handle(loop: Loop
 async def test_nothing_goes_to_the_next_owner_of_a_descriptor(loop: Loop) -> None:
     """Of one that the program closed behind the transport's back."""
     ours, theirs = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
-    stranger, peer = socket.socketpair(type=socket.SOCK_DGRAM)
-    with theirs, stranger, peer:
+    with theirs:
         theirs.bind(("127.0.0.1", 0))
         ours.connect(theirs.getsockname())
         transport, protocol = await loop.create_datagram_endpoint(Datagrams, sock=ours)
         await iterations(2)
-        number = ours.fileno()
-        ours.close()
-        os.dup2(stranger.fileno(), number)
-        try:
+        with given_away(ours) as (_, peer):
             transport.sendto(b"secret")
             await until(lambda: protocol.errors)
             assert isinstance(protocol.errors[0], OSError)
@@ -511,7 +506,5 @@ async def test_nothing_goes_to_the_next_owner_of_a_descriptor(loop: Loop) -> Non
             peer.setblocking(False)
             with pytest.raises(BlockingIOError):
                 peer.recv(100)
-        finally:
             transport.abort()
             await iterations(2)
-            os.close(number)

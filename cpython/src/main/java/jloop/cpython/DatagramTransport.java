@@ -50,13 +50,10 @@ final class DatagramTransport extends DatagramChannel implements Transport {
         this.family = family;
         this.toPeer = toPeer;
         this.connected = connected;
-        this.socket = SocketObject.record(socket) == 0 ? 0 : socket;
         loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
         Refs.incref(address);
-        if (this.socket != 0) {
-            Refs.incref(this.socket);
-        }
+        this.socket = SocketObject.keep(socket);
     }
 
     @Override

@@ -509,8 +509,11 @@ final class LoopMethods {
 
     /** As {@link #fileno}; for a file that was closed while it was watched, what it had then. */
     private static int filenoOf(long file, PyLoop loop) {
-        if (Refs.type(file) == Layout.LONG_TYPE && Arguments.descriptorOrNone(file) == Integer.MAX_VALUE) {
-            return Integer.MAX_VALUE;
+        if (Refs.type(file) == Layout.LONG_TYPE) {
+            int fd = Arguments.descriptorOrNone(file);
+            if (fd >= 0) {
+                return fd;
+            }
         }
         try {
             return fileno(file);

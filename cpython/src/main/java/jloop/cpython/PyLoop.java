@@ -459,10 +459,7 @@ final class PyLoop implements LoopHost {
      * @param file the object whose descriptor it is, borrowed, or 0 if the caller knows the number only
      */
     int watch(int fd, int direction, long handle, long file) {
-        FdWatcher watcher = watcher(fd);
-        if (watcher == null) {
-            watcher = new FdWatcher(this, fd);
-        }
+        FdWatcher watcher = watcherOf(fd);
         boolean unused = !watcher.isUsed();
         int result = watcher.addLevel(direction);
         if (result < 0) {
@@ -496,6 +493,12 @@ final class PyLoop implements LoopHost {
             }
         }
         return -1;
+    }
+
+    /** The watcher of {@code fd}, or a new one to {@link #keep}. */
+    private FdWatcher watcherOf(int fd) {
+        FdWatcher watcher = watcher(fd);
+        return watcher == null ? new FdWatcher(this, fd) : watcher;
     }
 
     private void keep(FdWatcher watcher) {
@@ -551,11 +554,8 @@ final class PyLoop implements LoopHost {
             Errors.raiseOsError(Errno.EBADF);
             throw PyErrAlreadySet.INSTANCE;
         }
-        FdWatcher watcher = watcher(fd);
-        if (watcher == null) {
-            watcher = new FdWatcher(this, fd);
-            keep(watcher);
-        }
+        FdWatcher watcher = watcherOf(fd);
+        keep(watcher);
         if (!watcher.isKeptFor(sock) || fd < transports.length && transports[fd] != null) {
             ensureNoTransport(fd);
             watcher.keepFor(sock);

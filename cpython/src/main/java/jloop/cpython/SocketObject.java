@@ -64,6 +64,11 @@ final class SocketObject {
         return KNOWN && Layout.isInstance(object, CLASS) ? object + FD : 0;
     }
 
+    /** {@code object} as an owned reference, where {@link #record} knows it; else 0. */
+    static long keep(long object) {
+        return record(object) == 0 ? 0 : Refs.share(object);
+    }
+
     /** The descriptor of a plain socket, -1 when it is closed. */
     static int fd(long plain) {
         return Memory.getInt(plain + FD);

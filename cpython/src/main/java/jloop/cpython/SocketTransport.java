@@ -61,13 +61,10 @@ final class SocketTransport extends StreamChannel implements Transport {
         this.loop = loop;
         this.face = new Face(loop, address, CONTEXT);
         this.address = address;
-        this.socket = SocketObject.record(socket) == 0 ? 0 : socket;
         loop.add(this); // may lack memory
         TRANSPORTS.put(address, this);
         Refs.incref(address);
-        if (this.socket != 0) {
-            Refs.incref(this.socket);
-        }
+        this.socket = SocketObject.keep(socket);
     }
 
     @Override
