@@ -56,6 +56,24 @@ async def test_a_reader_is_called_again_while_there_is_more(loop: Loop, pair: So
     loop.remove_reader(left)
 
 
+async def test_hundreds_of_readers_that_never_stop_are_called_equally_often(loop: Loop) -> None:
+    calls = [0] * 300  # more than the kernel is asked for at a time
+    with contextlib.ExitStack() as stack:
+        for number in range(len(calls)):
+            reader, writer = os.pipe()
+            stack.callback(os.close, reader)
+            stack.callback(os.close, writer)
+            os.write(writer, b"x")
+
+            def ready(number: int = number) -> None:
+                calls[number] += 1
+
+            loop.add_reader(reader, ready)
+            stack.callback(loop.remove_reader, reader)
+        await until(lambda: max(calls) >= 20)
+        assert min(calls) >= 19
+
+
 async def test_a_reader_that_does_not_read_is_called_every_iteration(loop: Loop, pair: Sockets) -> None:
     left, right = pair
     calls: list[int] = []

@@ -259,6 +259,9 @@ public final class EventLoop implements AutoCloseable {
             return host.interrupted();
         }
         poller.dispatch(EngineException.check("epoll_wait", count));
+        if (count == EpollPoller.MAX_EVENTS) { // there may be more
+            touched = true;
+        }
         return true;
     }
 
