@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 # Rounds that show what is used, in some tenths of a second, and rounds after which HotSpot has compiled all of that for
-# good (5,000 calls), so that the cache holds the profiles with which the next process does so after its first thousand.
+# good, what is done once per connection too, so that the cache holds the profiles with which the next process does so
+# after its first thousand calls. Without them it takes 5,000, and 60,000 where it compiled without counting meanwhile.
 FEW = 300
-MANY = 6000
+MANY = 20000
+
+_CHUNK = 16 * 1024  # bytes
 
 
 async def work(rounds: int) -> None:
@@ -21,6 +24,7 @@ async def work(rounds: int) -> None:
     await _tasks(rounds)
     await _streams(rounds)
     await _protocols(rounds)
+    await _bulk(rounds)
     await _sockets(rounds)
     await _datagrams(rounds)
 
@@ -42,6 +46,11 @@ async def _callbacks(rounds: int) -> None:
     for thread in threads:
         thread.start()
     await asyncio.gather(*(loop.run_in_executor(None, thread.join) for thread in threads))
+    for _ in range(rounds):
+        loop.call_soon_threadsafe(step, 0)
+    for _ in range(rounds // 4):
+        await loop.run_in_executor(None, step, 0)
+        await loop.getaddrinfo("127.0.0.1", 80)
 
 
 async def _timers(rounds: int) -> None:
@@ -197,10 +206,61 @@ async def _protocols(rounds: int) -> None:
         port = server.sockets[0].getsockname()[1]
         clients = [(await loop.create_connection(lambda: _Client(rounds // 6), "127.0.0.1", port))[1] for _ in range(8)]
         await asyncio.gather(*(client.done for client in clients))
-        for _ in range(rounds // 15):
-            transport, _protocol = await loop.create_connection(lambda: _Client(2), "127.0.0.1", port)
-            transport.abort()
+        for number in range(rounds // 3):
+            transport, client = await loop.create_connection(lambda: _Client(1), "127.0.0.1", port)
+            if number % 16 == 0:
+                transport.abort()
+            await client.done
         server.close()
+
+
+class _Source(asyncio.Protocol):
+    """Writes whenever the transport wants more, until it has written so much."""
+
+    def __init__(self, chunks: int) -> None:
+        self.left = chunks
+        self.paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(2 * _CHUNK)
+        self.loop = asyncio.get_running_loop()
+        self.write()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.loop.call_soon(self.write)
+
+    def write(self) -> None:
+        for _ in range(4):
+            if self.paused:
+                return
+            if not self.left:
+                self.transport.close()
+                return
+            self.left -= 1
+            self.transport.write(b"x" * _CHUNK)
+        self.loop.call_soon(self.write)
+
+
+class _Sink(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.done.set_result(None)
+
+
+async def _bulk(rounds: int) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Source(rounds), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    clients = [(await loop.create_connection(_Sink, "127.0.0.1", port))[1] for _ in range(2)]
+    await asyncio.gather(*(client.done for client in clients))
+    server.close()
 
 
 async def _sockets(rounds: int) -> None:
@@ -209,7 +269,7 @@ async def _sockets(rounds: int) -> None:
     with left, right:
         left.setblocking(False)
         right.setblocking(False)
-        for _ in range(rounds // 10):
+        for _ in range(rounds // 2):
             received = asyncio.Event()
             loop.add_reader(left, received.set)
             right.send(b"x")
