@@ -171,11 +171,19 @@ class _BufferedEcho(asyncio.BufferedProtocol):
         self.transport.write(bytes(self.buffer[:nbytes]))
 
 
-class _Client(asyncio.Protocol):
+class _Sink(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.done.set_result(None)
+
+
+class _Client(_Sink):
     def __init__(self, rounds: int) -> None:
+        super().__init__()
         self.left = rounds
         self.missing = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -194,9 +202,6 @@ class _Client(asyncio.Protocol):
             self.ask()
         else:
             self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.done.set_result(None)
 
 
 async def _protocols(rounds: int) -> None:
@@ -245,14 +250,6 @@ class _Source(asyncio.Protocol):
             self.left -= 1
             self.transport.write(b"x" * _CHUNK)
         self.loop.call_soon(self.write)
-
-
-class _Sink(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.done.set_result(None)
 
 
 async def _bulk(rounds: int) -> None:

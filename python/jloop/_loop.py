@@ -258,8 +258,8 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         return ssl_protocol._app_transport
 
 
-for _steps in (CONNECTING, ACCEPTING):
-    _steps.keep(Loop)
+CONNECTING.keep(Loop)
+ACCEPTING.keep(Loop)
 
 
 if sys.version_info >= (3, 13, 3):

@@ -7,7 +7,7 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Methods of the loop's class by name, two or more, as they are when nobody has touched them."""
+    """Methods of the loop's class by name, as they are when nobody has touched them."""
 
     def __init__(self, *names: str) -> None:
         self._names = names

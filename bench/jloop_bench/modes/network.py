@@ -158,17 +158,18 @@ FLAVORS = {"proto": "Protocol", "buffered": "BufferedProtocol", "streams": "stre
 TRANSPORTS = {"tcp": "TCP", "unix": "Unix", "tls": "TLS"}
 
 
-def echo(transport: str, flavor: str, size: int) -> RequestMode:
-    """Echo by 32 connections."""
+def echo(transport: str, flavor: str, size: int, connections: int = 32) -> RequestMode:
+    """Echo by so many connections, each with one request under way."""
+    alone = connections == 1
     return RequestMode(
-        f"{transport}-{flavor}-{tag(size)}",
+        f"{transport}-{flavor}-{tag(size)}" + ("-alone" if alone else ""),
         transport,
-        f"{TRANSPORTS[transport]} echo, {FLAVORS[flavor]}, {kib(size)}",
+        f"{TRANSPORTS[transport]} echo, {FLAVORS[flavor]}, {kib(size)}" + (", one connection" if alone else ""),
         REQUEST_FIGURES,
         programs=("openssl",) if transport == "tls" else (),
         program="echo",
         spec={"flavor": flavor},
-        options={"kind": "tls" if transport == "tls" else "stream", "size": size, "connections": 32},
+        options={"kind": "tls" if transport == "tls" else "stream", "size": size, "connections": connections},
         transport=transport,
     )
 
@@ -226,6 +227,7 @@ IDLE_FIGURES = (
 
 MODES: tuple[Mode, ...] = (
     *(echo("tcp", flavor, size) for flavor in FLAVORS for size in SIZES),
+    echo("tcp", "proto", 1024, connections=1),
     *(echo("unix", flavor, size) for flavor in FLAVORS for size in SIZES),
     *(echo("tls", flavor, size) for flavor in ("proto", "streams") for size in SIZES),
     udp(64),

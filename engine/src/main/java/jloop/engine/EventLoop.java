@@ -37,6 +37,7 @@ public final class EventLoop implements AutoCloseable {
     private final LoopHost host;
     private final CallState state = new CallState();
     private final EpollPoller poller;
+    private final BusyPoll busyPoll = new BusyPoll();
     private final Wakeup wakeup;
     private final ReadyQueue ready = new ReadyQueue();
     private final TimerQueue timers;
@@ -249,7 +250,7 @@ public final class EventLoop implements AutoCloseable {
             woken = false;
             waiting = true;
             host.beforeWait();
-            count = poller.await(timeout);
+            count = busyPoll.await(poller, timeout);
             host.afterWait();
             waiting = false;
         }
