@@ -158,9 +158,8 @@ FLAVORS = {"proto": "Protocol", "buffered": "BufferedProtocol", "streams": "stre
 TRANSPORTS = {"tcp": "TCP", "unix": "Unix", "tls": "TLS"}
 
 
-def echo(transport: str, flavor: str, size: int, connections: int = 32) -> RequestMode:
-    """Echo by so many connections, each with one request under way."""
-    alone = connections == 1
+def echo(transport: str, flavor: str, size: int, alone: bool = False) -> RequestMode:
+    """Echo by 32 connections or by one alone, each with one request under way."""
     return RequestMode(
         f"{transport}-{flavor}-{tag(size)}" + ("-alone" if alone else ""),
         transport,
@@ -169,7 +168,7 @@ def echo(transport: str, flavor: str, size: int, connections: int = 32) -> Reque
         programs=("openssl",) if transport == "tls" else (),
         program="echo",
         spec={"flavor": flavor},
-        options={"kind": "tls" if transport == "tls" else "stream", "size": size, "connections": connections},
+        options={"kind": "tls" if transport == "tls" else "stream", "size": size, "connections": 1 if alone else 32},
         transport=transport,
     )
 
@@ -227,7 +226,7 @@ IDLE_FIGURES = (
 
 MODES: tuple[Mode, ...] = (
     *(echo("tcp", flavor, size) for flavor in FLAVORS for size in SIZES),
-    echo("tcp", "proto", 1024, connections=1),
+    echo("tcp", "proto", 1024, alone=True),
     *(echo("unix", flavor, size) for flavor in FLAVORS for size in SIZES),
     *(echo("tls", flavor, size) for flavor in ("proto", "streams") for size in SIZES),
     udp(64),

@@ -38,7 +38,9 @@ final class BusyPoll {
         if (!isPromising(timeoutNanos)) {
             long began = System.nanoTime();
             int count = poller.await(timeoutNanos);
-            slept(System.nanoTime() - began);
+            if (count > 0) { // a timer would not have been found by polling
+                slept(System.nanoTime() - began);
+            }
             return count;
         }
         int count = poller.await(0);

@@ -68,6 +68,16 @@ class BusyPollTest {
     }
 
     @Test
+    void shouldNotTakeTimersForAnswers() {
+        try (EpollPoller poller = new EpollPoller(new CallState())) {
+            for (int i = 0; i < 100; i++) {
+                assertThat(busyPoll.await(poller, 1_000)).isZero();
+            }
+            assertThat(busyPoll.isPromising(FOREVER)).isFalse();
+        }
+    }
+
+    @Test
     void shouldTellOfEventsWhetherItPollsOrSleeps() {
         try (SocketPair pair = new SocketPair();
                 EpollPoller poller = new EpollPoller(pair.state)) {
