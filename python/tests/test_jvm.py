@@ -8,9 +8,10 @@ import subprocess
 import sys
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
-from jloop import JVMError, _java_homes, _jvm
+from jloop import JVMError, _jars, _java_homes, _jvm
 from support import run_script
 
 
@@ -158,6 +159,13 @@ class TestOptions:
         if ended.returncode == 77:
             pytest.skip("this kernel takes no seccomp filters")
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n", "")
+
+    @pytest.mark.parametrize("method", _jvm.COMPILED_APART)
+    def test_methods_that_options_name_are_there(self, method: str) -> None:
+        class_name, name = method.split("::")
+        file = class_name.replace(".", "/") + ".class"
+        jar = next(jar for jar in map(ZipFile, _jars.JARS) if file in jar.namelist())
+        assert name.encode() in jar.read(file)
 
     def test_options_of_the_user_come_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("JLOOP_JVM_OPTIONS", "-Xmx128m '-Dname=with space'")
