@@ -268,8 +268,8 @@ def basic_options() -> list[str]:
         # The main thread's stack is CPython's: guard pages in it would kill deep recursion.
         "-XX:+UnlockExperimentalVMOptions",
         "-XX:+DisablePrimordialThreadGuardPages",
-        # Threads are fenced all at once when HotSpot stops them (membarrier(2)), not each at every return from C into
-        # Java: 15 ns less for a call of Java's. Where the kernel or a sandbox has no such call, HotSpot goes without.
+        # Threads are fenced all at once when HotSpot stops them (membarrier(2)), not each at every crossing from C into
+        # Java. Where the kernel or a sandbox has no such call, HotSpot goes on as if this were not asked for.
         "-XX:+UseSystemMemoryBarrier",
         # The start-up cache where it was made for: elsewhere each of its pages is rewritten, and none is shared with
         # other processes (5 MB each, and a millisecond).
