@@ -87,6 +87,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     """
 
     _acceptors: dict[socket.socket, Acceptor]
+    _debug_is_off: Any  # Java's: a function in C that answers False
     _selector: Any
     _thread_id: Any
     _closed = True  # until `__init__` is through: a loop that could not be made has nothing to close
@@ -161,6 +162,13 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         """Turn asyncio's debug mode on or off."""
         super().set_debug(enabled)
         self._set_engine_debug(enabled)
+        # asyncio's futures and tasks ask when they are made: while the answer is no, they get it in C
+        own = vars(self)
+        if enabled:
+            if own.get("get_debug") is self._debug_is_off:
+                del own["get_debug"]
+        elif type(self).get_debug is Loop.get_debug:
+            own.setdefault("get_debug", self._debug_is_off)
 
     def close(self) -> None:
         """Close the loop; it must not be running. Children that live go on, and nobody is told of their exit."""

@@ -51,6 +51,44 @@ def test_debug_mode_is_off_unless_asked_for(loop: Loop) -> None:
     assert loop.get_debug() is False
 
 
+def test_asking_for_debug_mode_takes_no_arguments(loop: Loop) -> None:
+    for enabled in (False, True):
+        loop.set_debug(enabled)
+        assert loop.get_debug.__name__ == "get_debug"
+        with pytest.raises(TypeError, match="get_debug"):
+            loop.get_debug(1)  # type: ignore[call-arg]
+
+
+def test_a_get_debug_of_the_program_is_asked(loop: Loop) -> None:
+    asked = []
+
+    def get_debug() -> bool:
+        asked.append(True)
+        return False
+
+    loop.get_debug = get_debug  # type: ignore[method-assign]
+    loop.set_debug(True)
+    loop.set_debug(False)
+    loop.create_future()
+    assert asked
+    del loop.get_debug
+    assert loop.get_debug() is False
+
+
+def test_a_subclass_answers_for_itself(loop: Loop) -> None:
+    class Asked(type(loop)):  # type: ignore[misc]
+        def get_debug(self) -> bool:
+            return True
+
+    other = Asked()
+    try:
+        other.set_debug(False)
+        assert other.get_debug() is True
+        assert other.create_future()._source_traceback
+    finally:
+        other.close()
+
+
 def test_the_environment_and_dev_mode_turn_it_on(loop_name: str) -> None:
     source = "loop = new_event_loop(); print(loop.get_debug()); loop.close()"
     assert run_script(loop_name, source, env={"PYTHONASYNCIODEBUG": "1"}).stdout == "True\n"

@@ -151,6 +151,16 @@ final class CPython {
         return Native.call(PyDescr_NewMethod, type, definition);
     }
 
+    private static final long PyCFunction_NewEx = Native.symbol("PyCFunction_NewEx");
+
+    /**
+     * {@code PyObject *PyCFunction_NewEx(PyMethodDef *ml, PyObject *self, PyObject *module)}. Returns new, or 0 with an
+     * error set.
+     */
+    static long PyCFunction_NewEx(long definition, long self, long module) {
+        return Native.call(PyCFunction_NewEx, definition, self, module);
+    }
+
     private static final long PyObject_GC_Track = Native.symbol("PyObject_GC_Track");
 
     /** {@code void PyObject_GC_Track(PyObject *op)}. Returns nothing. */

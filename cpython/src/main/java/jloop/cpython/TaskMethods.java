@@ -48,7 +48,9 @@ final class TaskMethods {
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
-        Upcalls.install(loop, "get_debug", lookup, "getDebug", Takes.NOTHING, "", "Whether debug mode is on.");
+        String doc = "Whether debug mode is on.";
+        Upcalls.install(loop, "get_debug", lookup, "getDebug", Takes.NOTHING, "", doc);
+        Upcalls.installConstant(loop, "_debug_is_off", "get_debug", Layout.FALSE, doc);
         Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory", Takes.ONE);
         if (Native.find("PyObject_Vectorcall") != 0) { // 3.10 has it inline only: there asyncio's methods stay
             Upcalls.install(

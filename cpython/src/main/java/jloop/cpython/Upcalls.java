@@ -87,15 +87,35 @@ final class Upcalls {
     private static void install(
             long type, String pythonName, MethodHandles.Lookup lookup, String name, Takes takes, long doc) {
         long text = Memory.cString(pythonName);
-        long definition = Memory.allocateForever(METHOD_DEF_SIZE);
-        Memory.putLong(definition, text);
-        Memory.putLong(definition + 8, pointer(lookup, name));
-        Memory.putInt(definition + 16, takes.flags);
-        Memory.putLong(definition + 24, doc);
+        long definition = definition(text, pointer(lookup, name), takes, doc);
         long descriptor = PyErrAlreadySet.check(CPython.PyDescr_NewMethod(type, definition));
         int result = CPython.PyObject_SetAttrString(type, text, descriptor);
         Refs.decref(descriptor);
         PyErrAlreadySet.check(result);
+    }
+
+    /**
+     * Makes the attribute {@code attribute} of {@code type} a built-in function that answers {@code object} and refuses
+     * arguments under the name {@code pythonName}: in C, without entering Java.
+     */
+    static void installConstant(long type, String attribute, String pythonName, long object, String doc) {
+        // PyObject *PyObject_SelfIter(PyObject *self): a new reference to self, which is what a function is bound to
+        long identity = Native.symbol("PyObject_SelfIter");
+        long text = Memory.cString(pythonName + "($self, /)\n--\n\n" + doc);
+        long definition = definition(Memory.cString(pythonName), identity, Takes.NOTHING, text);
+        long function = PyErrAlreadySet.check(CPython.PyCFunction_NewEx(definition, object, 0));
+        int result = CPython.PyObject_SetAttrString(type, Memory.cString(attribute), function);
+        Refs.decref(function);
+        PyErrAlreadySet.check(result);
+    }
+
+    private static long definition(long name, long function, Takes takes, long doc) {
+        long definition = Memory.allocateForever(METHOD_DEF_SIZE);
+        Memory.putLong(definition, name);
+        Memory.putLong(definition + 8, function);
+        Memory.putInt(definition + 16, takes.flags);
+        Memory.putLong(definition + 24, doc);
+        return definition;
     }
 
     /** {@code None} as a new reference. */
