@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import gc
 import sys
 import threading
@@ -141,9 +142,22 @@ async def test_a_task_started_eagerly_runs_to_its_first_wait_at_once(loop: Loop)
 
     done = loop.create_task(no_wait(), eager_start=True)
     assert done.done()
+    context = contextvars.copy_context()
+    here = loop.create_task(no_wait(), name="here", context=context, eager_start=True)
+    assert here.done()
+    assert here.get_name() == "here"
+    assert here.get_context() is context
     late = loop.create_task(no_wait(), eager_start=False)
     assert not late.done()
     assert await late == 1
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13, 3), reason="create_task leaves keywords to the task from 3.13.3 on")
+async def test_starting_eagerly_is_no_keyword_of_create_task(loop: Loop) -> None:
+    coro = answer()
+    with pytest.raises(TypeError, match="eager_start"):
+        loop.create_task(coro, eager_start=True)
+    coro.close()
 
 
 class TestTaskFactories:

@@ -6,6 +6,7 @@ must be what stops a program, on the main thread's 8 MiB and on threads with sma
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 
@@ -220,6 +221,47 @@ def test_recursion_in_a_thread_that_runs_no_loop(child: Child, stack: int) -> No
         loop.close()
         """,
         out="RecursionError\n" * 3,
+    )
+
+
+@by_the_stack
+@pytest.mark.parametrize("stack", STACKS)
+def test_recursion_through_tasks_that_start_at_once(child: Child, stack: int) -> None:
+    """The error is one task's or the caller's, or is lost in telling of it, by where exactly the stack ends."""
+    child.run(
+        f"""
+        import logging, threading, warnings
+        from underloop import collect, load, new_event_loop, say
+
+        def main():
+            loop = new_event_loop()
+            depth = 0
+
+            async def recurse():
+                nonlocal depth
+                depth += 1
+                loop.create_task(recurse(), eager_start=True)
+
+            load(loop)
+            for _ in range(3):
+                try:
+                    loop.run_until_complete(recurse())
+                except RecursionError:
+                    pass
+            collect()
+            load(loop)
+            loop.close()
+            say("deep" if depth > 15 else depth)
+
+        logging.disable()
+        warnings.simplefilter("ignore")
+        threading.stack_size({stack})
+        thread = threading.Thread(target=main)
+        thread.start()
+        thread.join()
+        """,
+        out="deep\n",
+        err=re.compile("(Traceback(.*\n)*?RecursionError: .*\n)*"),
     )
 
 

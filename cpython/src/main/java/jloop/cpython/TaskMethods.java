@@ -25,6 +25,7 @@ final class TaskMethods {
     private static final long TASK = Names.intern("Task");
     private static final long FUTURE = Names.intern("Future");
     private static final long NAME = Names.intern("name");
+    private static final long EAGER_START = Names.intern("eager_start");
     /** {@code ("loop",)}. */
     private static final long LOOP_KEYWORD = tuple(Names.LOOP, 0);
 
@@ -39,9 +40,10 @@ final class TaskMethods {
     private static long oneArgument;
 
     /** From 3.13.3 on, asyncio leaves keywords to the task. */
-    private static final String CREATE_TASK_SIGNATURE = Arguments.truth(Namespace.get("tasks_take_keywords"))
-            ? "coro, **kwargs"
-            : "coro, *, name=None, context=None";
+    private static final boolean TASKS_TAKE_KEYWORDS = Arguments.truth(Namespace.get("tasks_take_keywords"));
+
+    private static final String CREATE_TASK_SIGNATURE =
+            TASKS_TAKE_KEYWORDS ? "coro, **kwargs" : "coro, *, name=None, context=None";
 
     private TaskMethods() {}
 
@@ -131,7 +133,7 @@ final class TaskMethods {
         try {
             PyLoop loop = PyLoop.LOOPS.get(self);
             long keywords = kwnames == 0 ? 0 : Memory.getLong(kwnames + Layout.OB_SIZE);
-            if (loop == null || loop.debug || loop.taskFactory || nargs != 1 || keywords > 2 || !isCommon(kwnames)) {
+            if (loop == null || loop.debug || loop.taskFactory || nargs != 1 || keywords > 3 || !isCommon(kwnames)) {
                 return inPython(self, args, nargs + keywords, nargs, kwnames);
             }
             long type = global(TASKS, TASK);
@@ -158,7 +160,7 @@ final class TaskMethods {
         long count = kwnames == 0 ? 0 : Memory.getLong(kwnames + Layout.OB_SIZE);
         for (long i = 0; i < count; i++) {
             long name = Memory.getLong(kwnames + Layout.TUPLE_ITEMS + 8 * i);
-            if (name != NAME && name != Names.CONTEXT) {
+            if (name != NAME && name != Names.CONTEXT && (name != EAGER_START || !TASKS_TAKE_KEYWORDS)) {
                 return false;
             }
         }
