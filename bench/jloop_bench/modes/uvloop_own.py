@@ -66,24 +66,30 @@ class UvloopOwnMode(Mode):
     size_kib: int = 1
 
     def sample(self, setup: Setup, loop: LoopSpec) -> dict[str, float]:
-        """Start the server, run the client."""
+        """Start the server, run the client to warm it up, and once more."""
         folder = programs()
         address = f"file:{setup.unix_path()}" if self.unix else f"127.0.0.1:{free_port()}"
         arguments = [str(folder / "echoserver.py"), "--addr", address, *FLAVORS[self.flavor]]
-        messages = max(100, int(MESSAGES[self.size_kib] * setup.seconds))
         with setup.module("uvloop_echoserver", loop.name, *arguments) as server:
             self._await_echo(server, address)
-            client = [sys.executable, str(folder / "echoclient.py"), "--addr", address]
-            client += ["--msize", str(self.size_kib * 1024), "--num", str(messages), "--workers", str(WORKERS)]
-            with Child(client, setup.cores.load) as process:
-                line = ""
-                while "requests/sec" not in line:
-                    line = process.line(60 + 20 * setup.seconds)
+            self._ask(setup, address, setup.warmup)
+            rate = self._ask(setup, address, setup.seconds)
             server.check()  # this client does not notice when it has died
+        return {"rate": rate}
+
+    def _ask(self, setup: Setup, address: str, seconds: float) -> float:
+        """Run the client for about so long; the requests per second that it tells of."""
+        messages = max(100, int(MESSAGES[self.size_kib] * seconds))
+        client = [sys.executable, str(programs() / "echoclient.py"), "--addr", address]
+        client += ["--msize", str(self.size_kib * 1024), "--num", str(messages), "--workers", str(WORKERS)]
+        with Child(client, setup.cores.load) as process:
+            line = ""
+            while "requests/sec" not in line:
+                line = process.line(60 + 20 * seconds)
         found = re.match(r"([\d.]+) requests/sec", line)
         if not found:
             raise ChildFailed(f"cannot read {line!r}")
-        return {"rate": float(found[1])}
+        return float(found[1])
 
     def _await_echo(self, server: Child, address: str) -> None:
         """Until the server echoes one message: its client would not notice a server that does not."""
