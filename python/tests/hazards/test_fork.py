@@ -90,7 +90,7 @@ def test_every_way_to_a_loop_works_in_a_child(child: Child, way: str) -> None:
         import jloop
         factory, policy = jloop.new_event_loop, getattr(jloop, "EventLoopPolicy", None)
     else:
-        factory, policy = asyncio.SelectorEventLoop, asyncio.DefaultEventLoopPolicy
+        factory, policy = asyncio.SelectorEventLoop, lambda: asyncio.DefaultEventLoopPolicy()  # 3.14 warns of the name
     if {way == "Runner"} and sys.version_info < (3, 11):
         asyncio.Runner = type("Runner", (), dict(__init__=lambda self, loop_factory: None, run=lambda self, main: run(main)))
     run(mixed())
