@@ -61,7 +61,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
 
 
 # What asyncio's own methods do there, below Java's.
-_INHERITED_AFTER_FORK = frozenset(("cancel", "cancelled", "create_future", "create_task", "get_debug"))
+_INHERITED_AFTER_FORK = frozenset(("cancel", "cancelled", "create_future", "create_task"))
 
 
 def _leave_java(namespace: dict[str, Any]) -> None:

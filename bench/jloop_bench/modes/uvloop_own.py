@@ -72,15 +72,15 @@ class UvloopOwnMode(Mode):
         arguments = [str(folder / "echoserver.py"), "--addr", address, *FLAVORS[self.flavor]]
         with setup.module("uvloop_echoserver", loop.name, *arguments) as server:
             self._await_echo(server, address)
-            self._ask(setup, address, setup.warmup)
-            rate = self._ask(setup, address, setup.seconds)
+            self._ask(setup, folder, address, setup.warmup)
+            rate = self._ask(setup, folder, address, setup.seconds)
             server.check()  # this client does not notice when it has died
         return {"rate": rate}
 
-    def _ask(self, setup: Setup, address: str, seconds: float) -> float:
+    def _ask(self, setup: Setup, folder: Path, address: str, seconds: float) -> float:
         """Run the client for about so long; the requests per second that it tells of."""
         messages = max(100, int(MESSAGES[self.size_kib] * seconds))
-        client = [sys.executable, str(programs() / "echoclient.py"), "--addr", address]
+        client = [sys.executable, str(folder / "echoclient.py"), "--addr", address]
         client += ["--msize", str(self.size_kib * 1024), "--num", str(messages), "--workers", str(WORKERS)]
         with Child(client, setup.cores.load) as process:
             line = ""

@@ -29,8 +29,6 @@ final class TaskMethods {
     /** {@code ("loop",)}. */
     private static final long LOOP_KEYWORD = tuple(Names.LOOP, 0);
 
-    private static final long DEBUG = Memory.cString("_debug");
-
     /** The keywords of the last call that had some, and those with {@code loop} before them: call sites repeat. */
     private static long lastKeywords;
 
@@ -50,9 +48,7 @@ final class TaskMethods {
     static void install() {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
-        String doc = "Whether debug mode is on.";
-        Upcalls.install(loop, "get_debug", lookup, "getDebug", Takes.NOTHING, "", doc);
-        Upcalls.installConstant(loop, "_debug_is_off", "get_debug", Layout.FALSE, doc);
+        Upcalls.installConstant(loop, "_debug_is_off", "get_debug", Layout.FALSE, "Whether debug mode is on.");
         Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory", Takes.ONE);
         if (Native.find("PyObject_Vectorcall") != 0) { // 3.10 has it inline only: there asyncio's methods stay
             Upcalls.install(
@@ -84,16 +80,6 @@ final class TaskMethods {
             Memory.putLong(tuple + Layout.TUPLE_ITEMS + 8 + 8 * i, Refs.share(item));
         }
         return tuple;
-    }
-
-    /** {@code get_debug()}. */
-    static long getDebug(long self, long unused1, long unused2, long unused3) {
-        try {
-            PyLoop loop = PyLoop.LOOPS.get(self);
-            return loop == null ? CPython.PyObject_GetAttrString(self, DEBUG) : Upcalls.bool(loop.debug);
-        } catch (Throwable t) {
-            return Errors.raise(t);
-        }
     }
 
     /** {@code _set_engine_task_factory(used)}: whether tasks are a factory's. */

@@ -80,18 +80,14 @@ final class Upcalls {
             Takes takes,
             String signature,
             String doc) {
-        String self = signature.isEmpty() ? "($self, /)" : "($self, /, " + signature + ")";
-        install(type, pythonName, lookup, name, takes, Memory.cString(pythonName + self + "\n--\n\n" + doc));
+        install(type, pythonName, lookup, name, takes, documentation(pythonName, signature, doc));
     }
 
     private static void install(
             long type, String pythonName, MethodHandles.Lookup lookup, String name, Takes takes, long doc) {
         long text = Memory.cString(pythonName);
         long definition = definition(text, pointer(lookup, name), takes, doc);
-        long descriptor = PyErrAlreadySet.check(CPython.PyDescr_NewMethod(type, definition));
-        int result = CPython.PyObject_SetAttrString(type, text, descriptor);
-        Refs.decref(descriptor);
-        PyErrAlreadySet.check(result);
+        setAttribute(type, text, PyErrAlreadySet.check(CPython.PyDescr_NewMethod(type, definition)));
     }
 
     /**
@@ -101,12 +97,16 @@ final class Upcalls {
     static void installConstant(long type, String attribute, String pythonName, long object, String doc) {
         // PyObject *PyObject_SelfIter(PyObject *self): a new reference to self, which is what a function is bound to
         long identity = Native.symbol("PyObject_SelfIter");
-        long text = Memory.cString(pythonName + "($self, /)\n--\n\n" + doc);
+        long text = documentation(pythonName, "", doc);
         long definition = definition(Memory.cString(pythonName), identity, Takes.NOTHING, text);
         long function = PyErrAlreadySet.check(CPython.PyCFunction_NewEx(definition, object, 0));
-        int result = CPython.PyObject_SetAttrString(type, Memory.cString(attribute), function);
-        Refs.decref(function);
-        PyErrAlreadySet.check(result);
+        setAttribute(type, Memory.cString(attribute), function);
+    }
+
+    /** What {@code ml_doc} holds: the parameters as {@code inspect.signature} reads them, and the text. */
+    private static long documentation(String pythonName, String signature, String doc) {
+        String parameters = signature.isEmpty() ? "($self, /)" : "($self, /, " + signature + ")";
+        return Memory.cString(pythonName + parameters + "\n--\n\n" + doc);
     }
 
     private static long definition(long name, long function, Takes takes, long doc) {
@@ -116,6 +116,13 @@ final class Upcalls {
         Memory.putInt(definition + 16, takes.flags);
         Memory.putLong(definition + 24, doc);
         return definition;
+    }
+
+    /** Sets an attribute to {@code value}, whose reference goes over to it. */
+    private static void setAttribute(long type, long name, long value) {
+        int result = CPython.PyObject_SetAttrString(type, name, value);
+        Refs.decref(value);
+        PyErrAlreadySet.check(result);
     }
 
     /** {@code None} as a new reference. */
