@@ -77,6 +77,8 @@ COMPILED_APART = (
 # Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
 _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 
+_CACHE_OPTION = "-XX:AOTCache="
+
 _lock = threading.Lock()
 _machine: "_Machine | None" = None
 _forked = False
@@ -106,7 +108,7 @@ def start() -> None:
             _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
-        if not any(argument.startswith("-XX:AOTCache=") for argument in arguments):
+        if not machine.has_cache:
             _aot.make_in_background(jvm, basic_options())
 
 
@@ -206,6 +208,11 @@ def is_started() -> bool:
 def started_jvm() -> JVM | None:
     """The runtime that was started in this process, or None."""
     return _machine.jvm if _machine is not None else None
+
+
+def has_cache() -> bool:
+    """Whether the JVM of this process was started with a start-up cache."""
+    return _machine is not None and _machine.has_cache
 
 
 def forked() -> bool:
@@ -601,6 +608,7 @@ class _Machine:
 
     def __init__(self, jvm: JVM, arguments: list[str]) -> None:
         self.jvm = jvm
+        self.has_cache = any(argument.startswith(_CACHE_OPTION) for argument in arguments)
         try:
             self.library = library = ctypes.PyDLL(jvm.libjvm)
         except OSError as error:
