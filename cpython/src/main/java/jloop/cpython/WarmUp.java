@@ -54,8 +54,8 @@ final class WarmUp {
             Thread thread = new Thread(() -> run(engine, inlined, compiled, compiles, prints), "jloop warm-up");
             thread.setDaemon(true);
             thread.start();
-        } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {
-            // another Java: then they are compiled once they have been called often enough
+        } catch (ReflectiveOperationException | RuntimeException | LinkageError | OutOfMemoryError e) {
+            // another Java, or no thread to be had: then they are compiled once they have been called often enough
         }
     }
 
