@@ -26,6 +26,7 @@ __all__ = [
     "JVMError",
     "address_in_python",
     "call_static",
+    "call_static_with",
     "candidates",
     "find_jvm",
     "forked",
@@ -240,6 +241,22 @@ def call_static(class_name: str, method: str, argument: int) -> None:
     if _machine is None or _forked:
         raise RuntimeError("the JVM does not run in this process")
     _machine.call_static(class_name.replace(".", "/"), method, argument)
+
+
+def call_static_with(class_name: str, method: str, *arguments: int | str) -> None:
+    """As `call_static`, with the address of an array of longs: numbers, and addresses of NUL-terminated texts.
+
+    They live until the method returns.
+    """
+    array = (c_size_t * len(arguments))()
+    texts = []  # kept until the end
+    for index, argument in enumerate(arguments):
+        if isinstance(argument, str):
+            texts.append(c_char_p(argument.encode()))
+            array[index] = cast(texts[-1], c_void_p).value or 0
+        else:
+            array[index] = argument
+    call_static(class_name, method, ctypes.addressof(array))
 
 
 def options(jvm: JVM | None = None) -> list[str]:

@@ -5,7 +5,6 @@ while a server waits for its first client. Only where the JVM has a start-up cac
 branches the methods take. What is not named here is compiled as ever, when it has been called often enough.
 """
 
-import ctypes
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -328,19 +327,6 @@ SOCKETS = Work(
 _begun: set[Work] = set()
 
 
-class _Argument(ctypes.Structure):
-    """The argument of Java's `WarmUp.begin`."""
-
-    _fields_ = (
-        ("loop", ctypes.c_size_t),
-        ("classes", ctypes.c_char_p),
-        ("inlined", ctypes.c_char_p),
-        ("compiled", ctypes.c_char_p),
-        ("compiles", ctypes.c_size_t),
-        ("prints", ctypes.c_size_t),
-    )
-
-
 def begin(loop: Any, work: Work) -> None:
     """Let the compiler begin; once in a process, and nothing where it cannot. GIL held for some milliseconds.
 
@@ -352,11 +338,12 @@ def begin(loop: Any, work: Work) -> None:
     if not _jvm.has_cache():
         return
     with suppress(KeyError), _hotspot.white_box():  # KeyError: not HotSpot
-        argument = _Argument(
+        _jvm.call_static_with(
+            "jloop/cpython/WarmUp",
+            "begin",
             id(loop),
-            " ".join((*_LOOP.classes, *work.classes)).encode(),
-            " ".join((*_LOOP.inlined, *work.inlined)).encode(),
-            " ".join((*_LOOP.compiled, *work.compiled)).encode(),
+            " ".join((*_LOOP.classes, *work.classes)),
+            " ".join((*_LOOP.inlined, *work.inlined)),
+            " ".join((*_LOOP.compiled, *work.compiled)),
             *_hotspot.compiler_flags(),
         )
-        _jvm.call_static("jloop/cpython/WarmUp", "begin", ctypes.addressof(argument))
