@@ -347,3 +347,4 @@ def begin(loop: Any, work: Work) -> None:
             " ".join((*_LOOP.compiled, *work.compiled)),
             *_hotspot.compiler_flags(),
         )
+    _jvm.keep_descriptors_private()
