@@ -167,6 +167,8 @@ def child(arguments: list[str]) -> int:
             # the JVM writes the cache when it ends in order, which it does in no process of a user's
             _aot.forced_options = [f"-XX:AOTCacheOutput={file}"]
             _work(_aot_training.MANY)
+            for _ in range(2):  # what a loop does only once, after all is compiled, so that these branches are known
+                _work(_aot_training.FEW)
             sys.stdout.flush()
             _jvm.destroy()
             os._exit(0)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ FEW = 300
 MANY = 6000
 
 _CHUNK = 16 * 1024  # bytes
+_CROWD = 96  # connections
 
 
 async def work(rounds: int) -> None:
@@ -28,6 +30,7 @@ async def work(rounds: int) -> None:
     await _bulk(rounds)
     await _sockets(rounds)
     await _datagrams(rounds)
+    await _crowd(rounds)
 
 
 async def _callbacks(rounds: int) -> None:
@@ -317,4 +320,76 @@ async def _datagrams(rounds: int) -> None:
     with contextlib.suppress(asyncio.TimeoutError):  # a datagram may be lost
         await asyncio.wait_for(client.done, 5)
     transport.close()
+    server.close()
+
+
+class _SlowEcho(_Echo):
+    """Once in a while what comes after an answer takes longer than answers wait for each other."""
+
+    served = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        _SlowEcho.served += 1
+        if _SlowEcho.served % 64 == 0:
+            time.sleep(0.0015)
+
+
+class _ViewEcho(_BufferedEcho):
+    def buffer_updated(self, nbytes: int) -> None:
+        half = nbytes // 2
+        self.transport.write(memoryview(self.buffer)[:half])
+        self.transport.write(self.buffer[half:nbytes])
+
+
+async def _crowd(rounds: int) -> None:
+    """Come all at once, more than the loop takes from the kernel at a time."""
+    loop = asyncio.get_running_loop()
+    for factory in (_SlowEcho, _TaskEcho, _BufferedEcho, _ViewEcho):
+        server = await loop.create_server(factory, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(_CROWD)]
+        clients = [(await loop.create_connection(lambda: _Client(rounds // 60), sock=sock))[1] for sock in sockets]
+        await asyncio.gather(*(client.done for client in clients))
+        server.close()
+    await _crowd_of_sockets(rounds // 60)
+    await _crowd_of_datagrams(rounds // 20)
+
+
+async def _crowd_of_sockets(rounds: int) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def serve(connection: socket.socket) -> None:
+        with connection:
+            while data := await loop.sock_recv(connection, 100):
+                await loop.sock_sendall(connection, data)
+
+    async def talk(address: Any) -> None:
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            await loop.sock_connect(connection, address)
+            for _ in range(rounds):
+                await loop.sock_sendall(connection, b"da")
+                await asyncio.sleep(0)
+                await loop.sock_sendall(connection, b"ta")
+                await loop.sock_recv(connection, 100)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=_CROWD) as listening:
+        listening.setblocking(False)
+        clients = [asyncio.ensure_future(talk(listening.getsockname())) for _ in range(_CROWD)]
+        servers = [asyncio.ensure_future(serve((await loop.sock_accept(listening))[0])) for _ in clients]
+        await asyncio.gather(*clients, *servers)
+
+
+async def _crowd_of_datagrams(rounds: int) -> None:
+    loop = asyncio.get_running_loop()
+    server, _protocol = await loop.create_datagram_endpoint(_DatagramEcho, ("127.0.0.1", 0))
+    address = server.get_extra_info("sockname")
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(_CROWD)]
+        for number in range(rounds):
+            for sock in sockets[: 1 + number % _CROWD]:
+                for length in range(1 + number % 3):
+                    sock.sendto(b"." * (64 + length // 2), address)
+            await asyncio.sleep(0)
     server.close()

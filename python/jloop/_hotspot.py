@@ -1,13 +1,16 @@
 """Reaches into HotSpot by the tables that it exports for debuggers (`vmStructs.hpp`, the Serviceability Agent's).
 
-A forked child that is inside of Java when it is forked has to return through it once. The JVM's other threads are in
-the parent, and the locks that they held stay locked in the child: those of the compiler, which works whenever there
-is something new to compile. So they come to rest before the fork, and the child asks nothing of them: HotSpot counts
-calls, and would hand a method over, by a queue with a lock. No option does either in a running JVM; flags do.
+For forks: a forked child that is inside of Java when it is forked has to return through it once. The JVM's other
+threads are in the parent, and the locks that they held stay locked in the child: those of the compiler, which works
+whenever there is something new to compile. So they come to rest before the fork, and the child asks nothing of them:
+HotSpot counts calls, and would hand a method over, by a queue with a lock. No option does either in a running JVM;
+flags do. And for `_warm_up`, which needs methods that HotSpot has for its own tests.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 
 from . import _jvm
 
@@ -16,26 +19,28 @@ _COMPILE = "UseCompiler"
 # True: `CompilationPolicy::event` asks for nothing. Meant for compiling again what a crash report names.
 _ASK_FOR_NOTHING = "ReplayCompiles"
 
+# True: Java may have the methods that HotSpot's own tests use.
+_WHITE_BOX = "WhiteBoxAPI"
+# False: HotSpot prints nothing.
+_PRINT = "DisplayVMOutput"
+_USED = frozenset((_COMPILE, _ASK_FOR_NOTHING, _WHITE_BOX, _PRINT))
+
+_WARM_UP = "jloop warm-up"  # the thread that hands methods to them: jloop._warm_up
+
 _PAUSE = 200  # microseconds
 _MAX_PAUSES = 1000  # a method that takes the compiler longer is not waited for: it seldom holds a lock
 
-_flags: tuple[int, int] | None = None  # addresses of the two; None: not looked for, or not found
-_looked = False
-_compiled = 1  # whether HotSpot compiled before it was told to rest
+_compiled: int | None = None  # whether HotSpot compiled before it was told to rest; None: it never was
 
 
 def rest() -> None:
     """Let the compiler's threads come to rest, before a fork. GIL held all the time. Takes a millisecond at least."""
-    global _flags, _looked, _compiled
-    if not _looked:
-        _looked = True
-        compiles, asks_nothing = _find_flag(_COMPILE), _find_flag(_ASK_FOR_NOTHING)
-        if compiles and asks_nothing:
-            _flags = compiles, asks_nothing
-    if _flags is None:
+    global _compiled
+    flags = _flags()
+    if _COMPILE not in flags or _ASK_FOR_NOTHING not in flags:
         return
-    _compiled = _jvm.read_long(_flags[0]) & 0xFF
-    _jvm.write_byte(_flags[0], 0)
+    _compiled = _jvm.read_long(flags[_COMPILE]) & 0xFF
+    _jvm.write_byte(flags[_COMPILE], 0)
     for _ in range(_MAX_PAUSES):
         if not _compiler_works():
             break
@@ -44,37 +49,55 @@ def rest() -> None:
 
 def go_on() -> None:
     """Let them work again, after the fork, in the parent."""
-    if _flags is not None:
-        _jvm.write_byte(_flags[0], _compiled)
+    if _compiled is not None:
+        _jvm.write_byte(_flags()[_COMPILE], _compiled)
 
 
 def ask_for_nothing() -> None:
     """Hand no more methods to them, in the child. Enters no Java."""
-    if _flags is not None:
-        _jvm.write_byte(_flags[1], 1)
+    if _compiled is not None:
+        _jvm.write_byte(_flags()[_ASK_FOR_NOTHING], 1)
+
+
+def compiler_flags() -> tuple[int, int]:
+    """The addresses of two `bool`s: whether HotSpot compiles, and prints. Raises KeyError if it does not tell."""
+    return _flags()[_COMPILE], _flags()[_PRINT]
+
+
+@contextmanager
+def white_box() -> Iterator[None]:
+    """Let Java have the methods that HotSpot's own tests use. Raises KeyError if HotSpot's tables do not tell how."""
+    flag = _flags()[_WHITE_BOX]
+    before = _jvm.read_long(flag) & 0xFF
+    _jvm.write_byte(flag, 1)
+    try:
+        yield
+    finally:
+        _jvm.write_byte(flag, before)
 
 
 def _compiler_works() -> bool:
     for thread in os.listdir("/proc/self/task"):
         with suppress(OSError), open(f"/proc/self/task/{thread}/stat") as file:  # it may just have ended
             name, _, state = file.read().rpartition(") ")
-            if "CompilerThre" in name and not state.startswith("S"):
+            if ("CompilerThre" in name or _WARM_UP in name) and not state.startswith("S"):
                 return True
     return False
 
 
-def _find_flag(name: str) -> int | None:
-    """The address of the `bool` behind an option of HotSpot's; None if its tables do not tell."""
-    try:
+@cache
+def _flags() -> dict[str, int]:
+    """The addresses of the `bool`s behind HotSpot's options that are used here; those of which its tables tell."""
+    found = {}
+    with suppress(KeyError, ValueError):  # another HotSpot, or no HotSpot at all
         fields, size = _fields("JVMFlag"), _size("JVMFlag")
         flag, count = _jvm.read_long(fields["flags"]), _jvm.read_long(fields["numFlags"])
         for _ in range(count):
-            if _jvm.read_string(_jvm.read_long(flag + fields["_name"])) == name:
-                return _jvm.read_long(flag + fields["_addr"])
+            name = _jvm.read_long(flag + fields["_name"])
+            if name and _jvm.read_string(name) in _USED:  # the last one has none
+                found[_jvm.read_string(name)] = _jvm.read_long(flag + fields["_addr"])
             flag += size
-    except (KeyError, ValueError):  # another HotSpot, or no HotSpot at all
-        pass
-    return None
+    return found
 
 
 def _fields(type_name: str) -> dict[str, int]:

@@ -26,6 +26,7 @@ __all__ = [
     "JVMError",
     "address_in_python",
     "call_static",
+    "call_static_with",
     "candidates",
     "find_jvm",
     "forked",
@@ -77,6 +78,8 @@ COMPILED_APART = (
 # Java's own environment variables: meant for programs that are Java, and HotSpot announces them on stderr.
 _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 
+_CACHE_OPTION = "-XX:AOTCache="
+
 _lock = threading.Lock()
 _machine: "_Machine | None" = None
 _forked = False
@@ -106,7 +109,7 @@ def start() -> None:
             _fault_handlers.guard(restore_signal_handlers)
         if threading.current_thread() is not threading.main_thread():
             machine.detach()  # this thread may end long before the JVM
-        if not any(argument.startswith("-XX:AOTCache=") for argument in arguments):
+        if not machine.has_cache:
             _aot.make_in_background(jvm, basic_options())
 
 
@@ -208,6 +211,11 @@ def started_jvm() -> JVM | None:
     return _machine.jvm if _machine is not None else None
 
 
+def has_cache() -> bool:
+    """Whether the JVM of this process was started with a start-up cache."""
+    return _machine is not None and _machine.has_cache
+
+
 def forked() -> bool:
     """Whether this process was forked from one whose JVM ran: the JVM's threads are not here, so it is unusable."""
     return _forked
@@ -233,6 +241,22 @@ def call_static(class_name: str, method: str, argument: int) -> None:
     if _machine is None or _forked:
         raise RuntimeError("the JVM does not run in this process")
     _machine.call_static(class_name.replace(".", "/"), method, argument)
+
+
+def call_static_with(class_name: str, method: str, *arguments: int | str) -> None:
+    """As `call_static`, with the address of an array of longs: numbers, and addresses of NUL-terminated texts.
+
+    They live until the method returns.
+    """
+    array = (c_size_t * len(arguments))()
+    texts = []  # kept until the end
+    for index, argument in enumerate(arguments):
+        if isinstance(argument, str):
+            texts.append(c_char_p(argument.encode()))
+            array[index] = cast(texts[-1], c_void_p).value or 0
+        else:
+            array[index] = argument
+    call_static(class_name, method, ctypes.addressof(array))
 
 
 def options(jvm: JVM | None = None) -> list[str]:
@@ -601,6 +625,7 @@ class _Machine:
 
     def __init__(self, jvm: JVM, arguments: list[str]) -> None:
         self.jvm = jvm
+        self.has_cache = any(argument.startswith(_CACHE_OPTION) for argument in arguments)
         try:
             self.library = library = ctypes.PyDLL(jvm.libjvm)
         except OSError as error:

@@ -13,7 +13,7 @@ from asyncio import base_events, constants, events, sslproto, tasks
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
-from . import _jvm, _native
+from . import _jvm, _native, _warm_up
 from ._connect import CONNECTING, Connector
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
@@ -203,6 +203,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
     def _start_serving(self, protocol_factory: Any, sock: Any, *args: Any, **kwargs: Any) -> None:
         base_events._set_nodelay(sock)  # Linux hands it down to every connection
         super()._start_serving(protocol_factory, sock, *args, **kwargs)
+        _warm_up.begin(self, _warm_up.STREAMS)
 
     def _accept_connection(
         self,
@@ -242,7 +243,10 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
             return super()._make_datagram_transport(sock, protocol, address, waiter, extra)
         self._ensure_fd_no_transport(sock)
         _native.load_datagrams()
-        return _datagram.DatagramTransport(self, sock, protocol, address, waiter, extra)
+        transport = _datagram.DatagramTransport(self, sock, protocol, address, waiter, extra)
+        if address is None:  # a server
+            _warm_up.begin(self, _warm_up.DATAGRAMS)
+        return transport
 
     def _make_ssl_transport(
         self,

@@ -9,6 +9,7 @@ from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
+from . import _warm_up
 from ._descriptors import INET, family_of
 
 __all__ = ["SocketCalls"]
@@ -114,6 +115,7 @@ class SocketCalls:
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """Accept a connection: a new non-blocking socket, and the peer's address."""
         self._check_socket(sock)
+        _warm_up.begin(self, _warm_up.SOCKETS)
         while True:
             try:
                 connection, address = sock.accept()

@@ -7,6 +7,10 @@ final class Buffers {
     private static long[] free = new long[8];
     private static int count;
 
+    static {
+        give(Memory.allocateForever(SocketTransport.PY_BUFFER_SIZE)); // so that the first take is as all others
+    }
+
     private Buffers() {}
 
     /** Address of memory for one {@code Py_buffer}, until {@link #give}. */

@@ -37,6 +37,8 @@ final class EpollPoller implements AutoCloseable {
     private Pollable[] pollables = new Pollable[64];
     /** Registrations ever made; never 0 in a registration. */
     private int generations;
+
+    private long dispatched;
     /** Whether {@code epoll_pwait2} works here: waits below a millisecond. */
     private boolean nanos = Epoll.hasNanos();
 
@@ -162,8 +164,14 @@ final class EpollPoller implements AutoCloseable {
         return Epoll.wait(waitState, epfd, memory.events, MAX_EVENTS, millis);
     }
 
+    /** How many events there were so far. Any thread: not the newest number, but for the loop's own. */
+    long dispatched() {
+        return dispatched;
+    }
+
     /** Tells the pollables of the first {@code count} events. */
     void dispatch(int count) {
+        dispatched += count;
         for (int i = 0; i < count; i++) {
             long data = Epoll.data(memory.events, i);
             Pollable pollable = find((int) data, (int) (data >>> 32));

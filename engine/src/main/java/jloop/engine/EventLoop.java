@@ -114,6 +114,11 @@ public final class EventLoop implements AutoCloseable {
         return closed;
     }
 
+    /** How many events there were so far. Any thread: not the newest number, but for the loop's own. */
+    public long events() {
+        return poller.dispatched();
+    }
+
     /** The descriptor of the poller, for diagnostics. */
     public int pollerFd() {
         return poller.fd();

@@ -1,0 +1,191 @@
+"""What a server is compiled before its first client comes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from jloop import _aot_build, _jars, _jvm, _warm_up
+
+BEGIN = """\
+import asyncio, os, socket, threading, time
+import jloop
+
+def seconds_of_c2():
+    ticks = 0
+    for thread in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{thread}/stat") as file:
+            name, _, fields = file.read().rpartition(") ")
+        if "C2 Compiler" in name:
+            ticks += sum(map(int, fields.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+async def idle():
+    before = seconds_of_c2()
+    for _ in range(40):
+        await asyncio.sleep(0.05)
+        if seconds_of_c2() - before > 0.05:
+            return True
+    return False
+"""
+
+STREAMS = """
+async def main():
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    print(await idle(), threading.active_count())
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    print(await reader.read())
+    writer.close()
+    server.close()
+"""
+
+DATAGRAMS = """
+async def main():
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
+    print(await idle(), threading.active_count())
+    transport.close()
+    print(b"")
+"""
+
+SOCKETS = """
+async def main():
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as client:
+        listening.setblocking(False)
+        accepting = asyncio.ensure_future(loop.sock_accept(listening))
+        await asyncio.sleep(0)
+        print(await idle(), threading.active_count())
+        client.setblocking(False)
+        await loop.sock_connect(client, listening.getsockname())
+        (await accepting)[0].close()
+        print(await loop.sock_recv(client, 1))
+"""
+
+NO_SERVER = """
+async def main():
+    print(await idle(), threading.active_count())
+    print(b"")
+"""
+
+FORKING = """
+def main():
+    loop = jloop.new_event_loop()
+    loop.run_until_complete(asyncio.start_server(asyncio.Protocol, "127.0.0.1", 0))  # listens on
+    parent, statuses = os.getpid(), []
+
+    def fork(left):
+        if not left:
+            loop.stop()
+            return
+        loop.call_later(0.01, fork, left - 1)
+        pid = os.fork()
+        if pid:
+            statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    loop.call_soon(fork, 40)
+    try:
+        loop.run_forever()
+    except RuntimeError:
+        os._exit(7 if os.getpid() != parent else 1)
+    print(set(statuses))
+"""
+
+CLOSED_AT_ONCE = """
+async def main():
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    server.close()
+    print(True, threading.active_count())
+    print(b"")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For caches, with that for the default options."""
+    folder = tmp_path_factory.mktemp("caches")
+    build(folder, "")
+    return folder
+
+
+def build(folder: Path, options: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JLOOP_CACHE_DIR", str(folder))
+        patch.setenv("JLOOP_JVM_OPTIONS", options)
+        assert _aot_build.build(_jvm.find_jvm()) is None
+
+
+def run(folder: Path, main: str, options: str = "", mode: str = "use", start: str = "jloop.run(main())") -> list[str]:
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", f"{BEGIN}{main}\n{start}"],
+        env={**os.environ, "JLOOP_CACHE_DIR": str(folder), "JLOOP_JVM_OPTIONS": options, "JLOOP_AOT": mode},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout.splitlines()
+
+
+@pytest.mark.parametrize("main", [STREAMS, DATAGRAMS, SOCKETS], ids=["streams", "datagrams", "sockets"])
+def test_an_idle_server_is_compiled(folder: Path, main: str) -> None:
+    assert run(folder, main) == ["True 1", "b''"]
+
+
+def test_without_a_server_nothing_is(folder: Path) -> None:
+    assert run(folder, NO_SERVER) == ["False 1", "b''"]
+
+
+def test_without_a_cache_nothing_is(tmp_path: Path) -> None:
+    assert run(tmp_path, STREAMS, mode="0") == ["False 1", "b''"]
+
+
+def test_a_server_that_is_closed_at_once(folder: Path) -> None:
+    assert run(folder, CLOSED_AT_ONCE) == ["True 1", "b''"]
+
+
+def test_children_that_are_forked_meanwhile_leave_the_running_loop(folder: Path) -> None:
+    assert run(folder, FORKING, start="main()") == ["{7}"]
+
+
+@pytest.mark.parametrize("options", ["-XX:TieredStopAtLevel=1", "-Xint"])
+def test_a_jvm_without_the_compiler_says_nothing(tmp_path: Path, options: str) -> None:
+    build(tmp_path, options)
+    assert run(tmp_path, STREAMS, options) == ["False 1", "b''"]
+
+
+WORK = [_warm_up._LOOP, _warm_up.STREAMS, _warm_up.DATAGRAMS, _warm_up.SOCKETS]
+METHODS = sorted({method for work in WORK for method in (*work.compiled, *work.inlined)})
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method.startswith("jloop.")])
+def test_methods_are_there(method: str) -> None:
+    class_name, _, name = method.partition("(")[0].partition("::")
+    assert constant(name) in class_file(class_name)
+
+
+@pytest.mark.parametrize("class_name", sorted({name for work in WORK for name in work.classes}))
+def test_classes_are_there(class_name: str) -> None:
+    assert constant(class_name.replace(".", "/")) in class_file(class_name)
+
+
+def test_classes_of_methods_are_initialized() -> None:
+    for work in WORK:
+        initialized = {*work.classes, *_warm_up._LOOP.classes}
+        for method in (*work.compiled, *work.inlined):
+            class_name = method.partition("::")[0]
+            assert class_name in initialized or not class_name.startswith("jloop."), method
+
+
+def class_file(name: str) -> bytes:
+    file = name.replace(".", "/") + ".class"
+    return next(jar for jar in map(ZipFile, _jars.JARS) if file in jar.namelist()).read(file)
+
+
+def constant(text: str) -> bytes:
+    """CONSTANT_Utf8_info."""
+    return b"\x01" + len(text).to_bytes(2, "big") + text.encode()
