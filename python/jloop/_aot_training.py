@@ -182,6 +182,20 @@ class _Sink(asyncio.Protocol):
         self.done.set_result(None)
 
 
+class _NarrowSink(_Sink, asyncio.BufferedProtocol):
+    """Takes less at once than there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = bytearray(256)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        pass
+
+
 class _Client(_Sink):
     def __init__(self, rounds: int) -> None:
         super().__init__()
@@ -256,11 +270,20 @@ class _Source(asyncio.Protocol):
 
 
 async def _bulk(rounds: int) -> None:
+    """To clients that keep up, and where the kernel takes a part of what is written."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Source(rounds), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    clients = [(await loop.create_connection(_Sink, "127.0.0.1", port))[1] for _ in range(2)]
-    await asyncio.gather(*(client.done for client in clients))
+    for size in (None, _CHUNK):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            if size is not None:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+            server = await loop.create_server(lambda: _Source(rounds), sock=listening)
+            address = listening.getsockname()
+            clients = [(await loop.create_connection(_Sink, *address))[1] for _ in range(2)]
+            await asyncio.gather(*(client.done for client in clients))
+            server.close()
+    server = await loop.create_server(lambda: _Source(rounds // 20), "127.0.0.1", 0)
+    narrow = (await loop.create_connection(_NarrowSink, *server.sockets[0].getsockname()))[1]
+    await narrow.done
     server.close()
 
 
@@ -363,6 +386,7 @@ async def _crowd_of_sockets(rounds: int) -> None:
         with connection:
             while data := await loop.sock_recv(connection, 100):
                 await loop.sock_sendall(connection, data)
+                await asyncio.sleep(0)  # meanwhile more may come
 
     async def talk(address: Any) -> None:
         with socket.socket() as connection:

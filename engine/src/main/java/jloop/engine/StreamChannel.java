@@ -20,7 +20,7 @@ public abstract class StreamChannel extends Channel {
     private final WriteQueue queue = new WriteQueue();
     /** The kernel took less than there was: waits for {@link #WRITE}. */
     private boolean blocked;
-    /** Bytes above which {@link #write} sends at once and reports {@link #aboveHighWater}. */
+    /** Bytes from which {@link #write} sends at once, and above which it reports {@link #aboveHighWater}. */
     private long highWater = 64 * 1024;
 
     protected StreamChannel(EventLoop loop, int fd, long record) {
@@ -122,12 +122,12 @@ public abstract class StreamChannel extends Channel {
 
     /**
      * Queues {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is called with
-     * {@code owner}. They are sent at the end of the iteration, or at once where the queue is above the high-water mark
-     * or the loop does not run.
+     * {@code owner}. They are sent at the end of the iteration, or at once where the queue reaches the high-water mark or
+     * the loop does not run.
      */
     public final void write(long address, long length, long owner) {
         queue.add(address, length, owner);
-        if (!blocked && queue.bytes() > highWater) {
+        if (!blocked && queue.bytes() >= highWater) {
             flush();
             if (blocked) {
                 blocked();

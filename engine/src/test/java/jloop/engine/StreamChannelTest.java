@@ -132,6 +132,22 @@ class StreamChannelTest {
     }
 
     @Test
+    void shouldSendAtOnceWhenAsMuchIsQueuedAsTheHighWaterMark() {
+        channel.setHighWater(8);
+        host.soon(() -> {
+            write(channel, ascii("four"), 1);
+            assertThat(pair.receive(100)).isEmpty();
+            write(channel, ascii("more"), 2);
+            assertThat(pair.receive(100)).asString().isEqualTo("fourmore");
+            host.loop.stop();
+        });
+
+        host.loop.run();
+
+        assertThat(channel.released).containsExactly(1L, 2L);
+    }
+
+    @Test
     void shouldSendBeforeTheEndOfALongIteration() {
         host.soon(() -> write(channel, ascii("one"), 1));
         host.soon(() -> LockSupport.parkNanos(2_000_000));
