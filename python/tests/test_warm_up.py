@@ -65,6 +65,24 @@ async def main():
         print(await loop.sock_recv(client, 1))
 """
 
+TABLE = """
+def places():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("FDSize:"))
+
+async def main():
+    descriptors = set(os.listdir("/proc/self/fd"))
+    server = await asyncio.start_server(print, "127.0.0.1", 0)
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if places() >= 1024:
+            break
+    print(places() >= 1024)
+    server.close()
+    await asyncio.sleep(0.1)
+    print({int(name) for name in set(os.listdir("/proc/self/fd")) - descriptors if int(name) > 100})
+"""
+
 NO_SERVER = """
 async def main():
     print(await idle(), threading.active_count())
@@ -134,6 +152,11 @@ def run(folder: Path, main: str, options: str = "", mode: str = "use", start: st
 @pytest.mark.parametrize("main", [STREAMS, DATAGRAMS, SOCKETS], ids=["streams", "datagrams", "sockets"])
 def test_an_idle_server_is_compiled(folder: Path, main: str) -> None:
     assert run(folder, main) == ["True 1", "b''"]
+
+
+def test_there_is_room_for_many_descriptors(folder: Path) -> None:
+    """Or the kernel makes it while clients come, and a process with threads has to wait for that."""
+    assert run(folder, TABLE) == ["True", "set()"]
 
 
 def test_without_a_server_nothing_is(folder: Path) -> None:

@@ -636,7 +636,10 @@ final class PyLoop implements LoopHost {
     void add(Transport transport) {
         int fd = transport.fd();
         if (fd >= transports.length) {
-            transports = Arrays.copyOf(transports, Math.max(fd + 1, transports.length * 2));
+            Transport[] longer =
+                    new Transport[Math.max(fd + 1, transports.length * 2)]; // copyOf() is not compiled for good
+            System.arraycopy(transports, 0, longer, 0, transports.length);
+            transports = longer;
         }
         if (transports[fd] != null) {
             displaced.add(transports[fd]);

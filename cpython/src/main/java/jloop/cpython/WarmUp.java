@@ -5,13 +5,14 @@ import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import jloop.engine.DescriptorTable;
 import jloop.engine.EventLoop;
 import jloop.engine.linux.Memory;
 import jloop.engine.linux.Native;
 
 /**
  * Compiles hot methods before they are called, while the loop has nothing to do. Once it has, HotSpot sees by itself which
- * are hot. Entered through JNI by {@code jloop._warm_up}.
+ * are hot. Entered through JNI by {@code jloop._warm_up}. The same thread has the kernel make room for many connections.
  *
  * <p>C2 has to know how often a method, and each that becomes a part of it, takes which branch. The start-up cache does,
  * and HotSpot takes that over where C1 compiles a method with counters: so this comes first.
@@ -51,7 +52,12 @@ final class WarmUp {
             List<Method> inlined = methods(Memory.string(Memory.getLong(argument + 16)));
             List<Method> compiled = methods(Memory.string(Memory.getLong(argument + 24)));
             EventLoop engine = loop.engine;
-            Thread thread = new Thread(() -> run(engine, inlined, compiled, compiles, prints), "jloop warm-up");
+            DescriptorTable descriptors = new DescriptorTable(); // here: no file may be opened later, for its class
+            Runnable work = () -> {
+                descriptors.grow();
+                run(engine, inlined, compiled, compiles, prints);
+            };
+            Thread thread = new Thread(work, "jloop warm-up");
             thread.setDaemon(true);
             thread.start();
         } catch (ReflectiveOperationException | RuntimeException | LinkageError | OutOfMemoryError e) {
