@@ -272,15 +272,14 @@ class _Source(asyncio.Protocol):
 async def _bulk(rounds: int) -> None:
     """To clients that keep up, and where the kernel takes a part of what is written."""
     loop = asyncio.get_running_loop()
-    for size in (None, _CHUNK):
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            if size is not None:
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
-            server = await loop.create_server(lambda: _Source(rounds), sock=listening)
-            address = listening.getsockname()
-            clients = [(await loop.create_connection(_Sink, *address))[1] for _ in range(2)]
-            await asyncio.gather(*(client.done for client in clients))
-            server.close()
+    for full in (False, True):
+        server = await loop.create_server(lambda: _Source(rounds), "127.0.0.1", 0)
+        (listening,) = server.sockets
+        if full:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
+        clients = [(await loop.create_connection(_Sink, *listening.getsockname()))[1] for _ in range(2)]
+        await asyncio.gather(*(client.done for client in clients))
+        server.close()
     server = await loop.create_server(lambda: _Source(rounds // 20), "127.0.0.1", 0)
     narrow = (await loop.create_connection(_NarrowSink, *server.sockets[0].getsockname()))[1]
     await narrow.done

@@ -201,7 +201,7 @@ def load() -> None:
         _jvm.start()
         for cls in (_handles.Handle, _handles.TimerHandle, _handles.ThreadSafeHandle, Roots):
             _jvm.remember_type_slots(cls)
-        _jvm.call_static("jloop/cpython/Bootstrap", "start", id(namespace))
+        _jvm.call_static("jloop.cpython.Bootstrap", "start", id(namespace))
         _jvm.keep_descriptors_private()
         if namespace["probe_socket"] is not None:
             namespace["probe_socket"].close()

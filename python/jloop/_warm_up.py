@@ -358,7 +358,7 @@ def begin(loop: Any, work: Work) -> None:
         return
     with suppress(KeyError), _hotspot.white_box():  # KeyError: not HotSpot
         _jvm.call_static_with(
-            "jloop/cpython/WarmUp",
+            "jloop.cpython.WarmUp",
             "begin",
             id(loop),
             " ".join((*_LOOP.classes, *work.classes)),

@@ -636,8 +636,9 @@ final class PyLoop implements LoopHost {
     void add(Transport transport) {
         int fd = transport.fd();
         if (fd >= transports.length) {
-            Transport[] longer =
-                    new Transport[Math.max(fd + 1, transports.length * 2)]; // copyOf() is not compiled for good
+            // not Arrays.copyOf(), for which HotSpot gives up the code of everything around when it copies for the
+            // first time
+            Transport[] longer = new Transport[Math.max(fd + 1, transports.length * 2)];
             System.arraycopy(transports, 0, longer, 0, transports.length);
             transports = longer;
         }

@@ -115,7 +115,7 @@ public abstract class StreamChannel extends Channel {
         return !queue.isEmpty();
     }
 
-    /** Sets the mark in bytes above which {@link #write} reports {@link #aboveHighWater}. */
+    /** Sets the mark in bytes from which {@link #write} sends at once, and above which it reports {@link #aboveHighWater}. */
     public final void setHighWater(long bytes) {
         highWater = bytes;
     }
