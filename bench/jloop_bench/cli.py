@@ -79,9 +79,9 @@ def _measure(words: Sequence[str], core: bool) -> int:
     if options.resume:
         directory = options.resume
         results = Results.read(directory / "results.json")
-        if (results.settings, results.environment) != (settings, environment):
+        earlier = results.settings | {"rounds": options.rounds}
+        if (earlier, results.environment) != (settings, environment):
             raise ValueError(f"{directory} was measured with other settings or versions")
-        chosen_modes = [mode for mode in chosen_modes if mode.name not in results.modes]
     else:
         directory = Path(options.output) / time.strftime("%Y%m%d-%H%M%S")
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC"
@@ -120,7 +120,10 @@ def _parser(core: bool) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="two short rounds: does it work, and about how fast")
     parser.add_argument("--output", metavar="DIR", default=_OUTPUT, help="default: %(default)s")
     parser.add_argument(
-        "--resume", metavar="DIR", type=Path, help="go on with the modes that an earlier run did not reach"
+        "--resume",
+        metavar="DIR",
+        type=Path,
+        help="go on with the modes, and with the rounds, that an earlier run did not reach",
     )
     parser.add_argument("--list", action="store_true", help="list modes and loops, and end")
     return parser

@@ -59,11 +59,13 @@ def circumstances(results: Results) -> str:
     """Machine, versions and settings, as a list."""
     machine, environment, settings = results.machine, results.environment, results.settings
     packages = ", ".join(f"{name} {version}" for name, version in environment.get("packages", {}).items())
+    taken = {results.rounds_taken(mode) for mode in results.modes} or {settings.get("rounds")}
+    rounds = " to ".join(str(number) for number in sorted({min(taken), max(taken)}))
     lines = [
         f"- {machine.get('processor')}, {machine.get('cores')} cores, {machine.get('memory_gib')} GiB; "
         f"{machine.get('system')}",
         f"- {environment.get('python')}; {environment.get('openssl')}; {packages}",
-        f"- {results.started}; {settings.get('rounds')} rounds of {settings.get('seconds')} s after "
+        f"- {results.started}; {rounds} rounds of {settings.get('seconds')} s after "
         f"{settings.get('warmup')} s of warming up; server on one core, load on another",
     ]
     if machine.get("load_average", 0) > BUSY:

@@ -72,6 +72,11 @@ class Results:
         column = self._values.get(mode, {}).get(loop, {}).get(key, [])
         return {round_: value for round_, value in enumerate(column) if value is not None}
 
+    def rounds_taken(self, mode: str) -> int:
+        """In how many rounds a mode was measured; 0 if it was not."""
+        by_loop = self._values.get(mode, {}).values()
+        return max((len(column) for figures in by_loop for column in figures.values()), default=0)
+
     def summary(self, mode: str, loop: str, key: str) -> stats.Summary | None:
         """Median and spread of one figure; None if it was not measured."""
         values = list(self.rounds(mode, loop, key).values())

@@ -25,14 +25,18 @@ def run(
     """Measure every mode: in each round every loop once, each round beginning with another loop.
 
     What one moment does to the machine so hits all loops alike. A loop that fails twice in a row is left out of that
-    mode. `results` are saved to `path` after each mode.
+    mode. Where `results` has rounds of a mode already, those that are missing are measured. `results` are saved to
+    `path` after each mode.
     """
-    progress = Progress(rounds * sum(mode.includes(loop) for mode in modes for loop in loops))
-    for mode in modes:
+    missing = [(mode, range(results.rounds_taken(mode.name), rounds)) for mode in modes]
+    progress = Progress(sum(len(to_do) * len(_taking_part(mode, loops, results)) for mode, to_do in missing))
+    for mode, to_do in missing:
+        if not to_do:
+            continue
         results.add_mode(mode)
         progress.say(f"{mode.name}: {mode.title} ({mode.figures[0].title})")
-        taking_part = [loop for loop in loops if mode.includes(loop)]
-        for round_ in range(rounds):
+        taking_part = _taking_part(mode, loops, results)
+        for round_ in to_do:
             first = round_ % max(1, len(taking_part))
             for loop in taking_part[first:] + taking_part[:first]:
                 progress.begin(mode.name, round_, loop.name)
@@ -45,6 +49,12 @@ def run(
         for loop in taking_part:
             progress.say(_line(mode, loop, results))
         results.save(path)
+
+
+def _taking_part(mode: Mode, loops: Sequence[LoopSpec], results: Results) -> list[LoopSpec]:
+    """The loops that a mode is for, but for those that failed in it before."""
+    failed = results.failures.get(mode.name, {})
+    return [loop for loop in loops if mode.includes(loop) and loop.name not in failed]
 
 
 def _sample(mode: Mode, loop: LoopSpec, round_: int, setup: Setup, results: Results) -> bool:

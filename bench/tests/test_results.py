@@ -20,6 +20,12 @@ def results():
     return made
 
 
+def test_rounds_are_counted_by_mode_and_told(results):
+    results.add("call_soon", "jloop", 4, {"best": 9.0e6})
+    assert [results.rounds_taken(mode) for mode in ("call_soon", "tcp-proto-1k", "udp-64")] == [5, 2, 0]
+    assert "; 2 to 5 rounds of" in report.circumstances(results)
+
+
 def verdict(results, mode, key, reference):
     return next(v for v in targets.judge(results) if v.target[:3] == (mode, key, reference))
 
