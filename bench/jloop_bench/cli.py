@@ -79,8 +79,8 @@ def _measure(words: Sequence[str], core: bool) -> int:
     if options.resume:
         directory = options.resume
         results = Results.read(directory / "results.json")
-        earlier = results.settings | {"rounds": options.rounds}
-        if (earlier, results.environment) != (settings, environment):
+        results.settings["rounds"] = options.rounds
+        if (results.settings, results.environment) != (settings, environment):
             raise ValueError(f"{directory} was measured with other settings or versions")
     else:
         directory = Path(options.output) / time.strftime("%Y%m%d-%H%M%S")

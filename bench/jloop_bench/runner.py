@@ -28,14 +28,15 @@ def run(
     mode. Where `results` has rounds of a mode already, those that are missing are measured. `results` are saved to
     `path` after each mode.
     """
-    missing = [(mode, range(results.rounds_taken(mode.name), rounds)) for mode in modes]
-    progress = Progress(sum(len(to_do) * len(_taking_part(mode, loops, results)) for mode, to_do in missing))
-    for mode, to_do in missing:
-        if not to_do:
-            continue
+    missing = [
+        (mode, range(taken, rounds), _taking_part(mode, loops, results))
+        for mode in modes
+        if (taken := results.rounds_taken(mode.name)) < rounds
+    ]
+    progress = Progress(sum(len(to_do) * len(taking_part) for _, to_do, taking_part in missing))
+    for mode, to_do, taking_part in missing:
         results.add_mode(mode)
         progress.say(f"{mode.name}: {mode.title} ({mode.figures[0].title})")
-        taking_part = _taking_part(mode, loops, results)
         for round_ in to_do:
             first = round_ % max(1, len(taking_part))
             for loop in taking_part[first:] + taking_part[:first]:
