@@ -165,7 +165,7 @@ def child(arguments: list[str]) -> int:
             return 0
         case ["train", file]:
             # the JVM writes the cache when it ends in order, which it does in no process of a user's
-            _aot.forced_options = [f"-XX:AOTCacheOutput={file}"]
+            _aot.forced_options = [f"-XX:AOTCacheOutput={file}", "-XX:Tier3DelayOn=1000"]
             _work(_aot_training.MANY)
             for _ in range(2):  # what a loop does only once, after all is compiled, so that these branches are known
                 _work(_aot_training.FEW)

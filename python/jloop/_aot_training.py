@@ -265,7 +265,8 @@ class _Source(asyncio.Protocol):
                 self.transport.close()
                 return
             self.left -= 1
-            self.transport.write(b"x" * _CHUNK)
+            data = b"x" * (_CHUNK + 1)
+            self.transport.write(data if self.left % 4 else memoryview(data))
         self.loop.call_soon(self.write)
 
 
@@ -309,11 +310,16 @@ async def _sockets(rounds: int) -> None:
 
 
 class _DatagramEcho(asyncio.DatagramProtocol):
+    """Answers some to an address of its own making, not to the object that came."""
+
+    served = 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.transport.sendto(data, addr)
+        self.served += 1
+        self.transport.sendto(data, (*addr,) if self.served % 8 == 0 else addr)
 
 
 class _DatagramClient(asyncio.DatagramProtocol):
@@ -366,6 +372,7 @@ class _ViewEcho(_BufferedEcho):
 
 async def _crowd(rounds: int) -> None:
     """Come all at once, more than the loop takes from the kernel at a time."""
+    await _crowd_of_sockets(rounds // 60)  # first: most with greater descriptors than any transport has had
     loop = asyncio.get_running_loop()
     for factory in (_SlowEcho, _TaskEcho, _BufferedEcho, _ViewEcho):
         server = await loop.create_server(factory, "127.0.0.1", 0)
@@ -374,8 +381,8 @@ async def _crowd(rounds: int) -> None:
         clients = [(await loop.create_connection(lambda: _Client(rounds // 60), sock=sock))[1] for sock in sockets]
         await asyncio.gather(*(client.done for client in clients))
         server.close()
-    await _crowd_of_sockets(rounds // 60)
-    await _crowd_of_datagrams(rounds // 20)
+    for _ in range(4):  # so that what a socket does once is seen, too
+        await _crowd_of_datagrams(rounds // 80)
 
 
 async def _crowd_of_sockets(rounds: int) -> None:

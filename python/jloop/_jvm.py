@@ -6,7 +6,9 @@ no signal handler changed that Python or the program set. HotSpot keeps only the
 """
 
 import ctypes
+import fcntl
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -51,6 +53,7 @@ __all__ = [
     "write_long",
 ]
 
+_DESCRIPTORS = 16_384  # for which the kernel's table has room from the start
 _PROT_READ, _PROT_WRITE = 1, 2  # sys/mman.h
 _LC_ALL = 6  # bits/locale.h
 OPTIONS_VARIABLE = "JLOOP_JVM_OPTIONS"
@@ -66,9 +69,11 @@ _OPENED_PACKAGES = [
 ]
 
 # What is compiled by itself, and not into each of its callers as well: that takes HotSpot's compiler a third longer in
-# the first two seconds of a server. None of them is called for each callback.
+# the first two seconds of a server. None of them is called for each callback. `EventLoop.run` is compiled twice when it
+# has gone round some ten thousand times, and with `runOnce` in it for 20 to 50 ms each.
 COMPILED_APART = (
     "jloop.engine.EventLoop::poll",
+    "jloop.engine.EventLoop::runOnce",
     "jloop.engine.EventLoop::sendWritten",
     "jloop.engine.StreamChannel::flush",
     "jloop.engine.StreamChannel::readOnce",
@@ -101,6 +106,7 @@ def start() -> None:
         _prove_user_options(jvm)
         arguments = options(jvm)
         _load_chaining(jvm)
+        _grow_descriptor_table()
         with _only_fault_handlers_change(), _without_variables(_FOREIGN_VARIABLES), _same_locale():
             machine = _Machine(jvm, arguments)
         _machine = machine
@@ -231,6 +237,23 @@ def keep_descriptors_private() -> None:
             with suppress(OSError):  # closed meanwhile, as the descriptor of the listing
                 if os.readlink(f"/proc/self/fd/{name}").startswith(ours):
                     os.set_inheritable(int(name), False)
+
+
+def _grow_descriptor_table() -> None:
+    """Let the kernel make its table of this process's open files as large as a server's may become.
+
+    It doubles the table with the descriptor that does not fit. Where a process has threads, as ours does once the JVM
+    runs, whoever asked for that descriptor, an `accept` for one, waits meanwhile for every processor to have left the
+    old table (`expand_fdtable` in Linux's fs/file.c: `synchronize_rcu`): 8 to 16 ms, in which the queue of a listening
+    socket overflows. The full table takes 8 bytes for each.
+    """
+    with suppress(OSError):  # no descriptor left
+        fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _DESCRIPTORS)
+            os.close(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, most - 1))
+        finally:
+            os.close(fd)
 
 
 def call_static(class_name: str, method: str, argument: int) -> None:

@@ -221,6 +221,27 @@ class TestStarting:
         )
         assert ended.returncode == 0, ended.stderr
 
+    def test_the_kernels_table_of_descriptors_is_large_from_the_start(self) -> None:
+        """Or the kernel makes it larger while clients come, and a process with threads waits for that."""
+        ended = run_script(
+            "jloop",
+            """
+            import resource
+            from jloop import _jvm
+
+            def places():
+                with open("/proc/self/status") as status:
+                    return next(int(line.split()[1]) for line in status if line.startswith("FDSize:"))
+
+            most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 16_384)
+            assert places() < most, places()
+            _jvm.start()
+            assert places() >= most, places()
+            assert max(map(int, os.listdir("/proc/self/fd"))) < 100
+            """,
+        )
+        assert ended.returncode == 0, ended.stderr
+
     def test_many_threads_may_start_it_at_once(self) -> None:
         ended = run_script(
             "jloop",

@@ -9,7 +9,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.Executable;
 import java.lang.reflect.Field;
-import java.lang.reflect.Method;
 import java.security.ProtectionDomain;
 
 /**
@@ -32,6 +31,7 @@ final class HotSpotCompiler {
 
     private final MethodHandle enqueue;
     private final MethodHandle isQueued;
+    private final MethodHandle level;
 
     /**
      * @throws ReflectiveOperationException if this Java has not what is needed
@@ -44,12 +44,14 @@ final class HotSpotCompiler {
         MethodType register = MethodType.methodType(void.class);
         MethodType compile = MethodType.methodType(boolean.class, Executable.class, int.class, int.class);
         MethodType query = MethodType.methodType(boolean.class, Executable.class);
+        MethodType compiled = MethodType.methodType(int.class, Executable.class, boolean.class);
         byte[] bytes = ClassFile.of()
                 .build(ClassDesc.of(WHITE_BOX), writer -> writer.withSuperclass(ConstantDescs.CD_Object)
                         .withFlags(ClassFile.ACC_PUBLIC)
                         .withMethod("registerNatives", type(register), NATIVE, method -> {})
                         .withMethod("enqueueMethodForCompilation0", type(compile), NATIVE, method -> {})
-                        .withMethod("isMethodQueuedForCompilation0", type(query), NATIVE, method -> {}));
+                        .withMethod("isMethodQueuedForCompilation0", type(query), NATIVE, method -> {})
+                        .withMethod("getMethodCompilationLevel0", type(compiled), NATIVE, method -> {}));
         MethodHandle define = lookup.findStatic(
                 ClassLoader.class,
                 "defineClass1",
@@ -68,6 +70,7 @@ final class HotSpotCompiler {
             lookup.findStatic(whiteBox, "registerNatives", register).invoke();
             enqueue = lookup.findStatic(whiteBox, "enqueueMethodForCompilation0", compile);
             isQueued = lookup.findStatic(whiteBox, "isMethodQueuedForCompilation0", query);
+            level = lookup.findStatic(whiteBox, "getMethodCompilationLevel0", compiled);
         } catch (ReflectiveOperationException | RuntimeException | Error e) {
             throw e;
         } catch (Throwable t) {
@@ -79,19 +82,28 @@ final class HotSpotCompiler {
         return type.describeConstable().orElseThrow();
     }
 
-    /** Has {@code method} compiled at {@code level} in the background, unless it is or waits for the compiler already. */
-    void enqueue(Method method, int level) {
+    /** Has {@code method} compiled at {@code wanted} in the background, unless it is or waits for the compiler already. */
+    void enqueue(Executable method, int wanted) {
         try {
-            boolean unused = (boolean) enqueue.invoke((Executable) method, level, NOT_IN_A_LOOP);
+            boolean unused = (boolean) enqueue.invoke(method, wanted, NOT_IN_A_LOOP);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** At which level {@code method} was compiled; 0 if it is interpreted. */
+    int level(Executable method) {
+        try {
+            return (int) level.invoke(method, false);
         } catch (Throwable t) {
             throw unexpected(t);
         }
     }
 
     /** Whether {@code method} waits for the compiler, or is with it. */
-    boolean isQueued(Method method) {
+    boolean isQueued(Executable method) {
         try {
-            return (boolean) isQueued.invoke((Executable) method);
+            return (boolean) isQueued.invoke(method);
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -556,8 +556,9 @@ final class PyLoop implements LoopHost {
         }
         FdWatcher watcher = watcherOf(fd);
         keep(watcher);
-        if (!watcher.isKeptFor(sock) || fd < transports.length && transports[fd] != null) {
+        if (!watcher.isKeptFor(sock) || transports[fd] != null) {
             ensureNoTransport(fd);
+            makeRoom(fd);
             watcher.keepFor(sock);
         }
         long future = PyErrAlreadySet.check(Calls.method(Names.CREATE_FUTURE, address));
@@ -635,6 +636,14 @@ final class PyLoop implements LoopHost {
 
     void add(Transport transport) {
         int fd = transport.fd();
+        makeRoom(fd);
+        if (transports[fd] != null) {
+            displaced.add(transports[fd]);
+        }
+        transports[fd] = transport;
+    }
+
+    private void makeRoom(int fd) {
         if (fd >= transports.length) {
             // not Arrays.copyOf(), for which HotSpot gives up the code of everything around when it copies for the
             // first time
@@ -642,10 +651,6 @@ final class PyLoop implements LoopHost {
             System.arraycopy(transports, 0, longer, 0, transports.length);
             transports = longer;
         }
-        if (transports[fd] != null) {
-            displaced.add(transports[fd]);
-        }
-        transports[fd] = transport;
     }
 
     void remove(Transport transport) {

@@ -1,25 +1,26 @@
 package jloop.cpython;
 
 import java.lang.invoke.MethodType;
+import java.lang.reflect.Executable;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
-import jloop.engine.DescriptorTable;
 import jloop.engine.EventLoop;
 import jloop.engine.linux.Memory;
 import jloop.engine.linux.Native;
 
 /**
- * Compiles hot methods before they are called, while the loop has nothing to do. Once it has, HotSpot sees by itself which
- * are hot. Entered through JNI by {@code jloop._warm_up}. The same thread has the kernel make room for many connections.
+ * Compiles hot methods before they are called, while the loop has nothing to do. While it has, HotSpot sees by itself which
+ * are hot, and the compiler would take the loop's core. Entered through JNI by {@code jloop._warm_up}.
  *
  * <p>C2 has to know how often a method, and each that becomes a part of it, takes which branch. The start-up cache does,
  * and HotSpot takes that over where C1 compiles a method with counters: so this comes first.
  */
 final class WarmUp {
     private static final int BUSY = 32; // events of the loop: more than asking whether the server is there takes
-    private static final long FIRST_PAUSE = 20_000_000; // nanoseconds
+    private static final long IDLE = 20_000_000; // nanoseconds with fewer events, after which it goes on
+    private static final long LONGEST = 10_000_000_000L; // by then HotSpot has compiled what a busy loop needs
     private static final long PAUSE = 500_000;
     private static final int MOST_PAUSES = 2_000;
     private static final long UNTIL_UNUSED = 6_000_000_000L; // HotSpot keeps the compiler's memory for five seconds
@@ -33,7 +34,8 @@ final class WarmUp {
      *
      * @param argument address of {@code struct { long loop; const char *classes, *inlined, *compiled; bool *compiles,
      *     *prints; }}: the address of Python's loop; names with spaces between them: of all classes that the methods go
-     *     through; {@code package.Class::method}, with a descriptor or of all of that name, that become parts of others;
+     *     through; {@code package.Class::method}, with a descriptor or of all of that name ({@code <init>}: constructors), that become
+     *     parts of others;
      *     and of those that are compiled in the end, in this order; HotSpot's flags {@code UseCompiler}, which is cleared
      *     when its compiler is to rest, and {@code DisplayVMOutput}. Only the flags are used after this has returned
      */
@@ -49,15 +51,10 @@ final class WarmUp {
                 makeCompiler(prints);
             }
             initialize(Memory.string(Memory.getLong(argument + 8)));
-            List<Method> inlined = methods(Memory.string(Memory.getLong(argument + 16)));
-            List<Method> compiled = methods(Memory.string(Memory.getLong(argument + 24)));
+            List<Executable> inlined = methods(Memory.string(Memory.getLong(argument + 16)));
+            List<Executable> compiled = methods(Memory.string(Memory.getLong(argument + 24)));
             EventLoop engine = loop.engine;
-            DescriptorTable descriptors = new DescriptorTable(); // here: no file may be opened later, for its class
-            Runnable work = () -> {
-                descriptors.grow();
-                run(engine, inlined, compiled, compiles, prints);
-            };
-            Thread thread = new Thread(work, "jloop warm-up");
+            Thread thread = new Thread(() -> run(engine, inlined, compiled, compiles, prints), "jloop warm-up");
             thread.setDaemon(true);
             thread.start();
         } catch (ReflectiveOperationException | RuntimeException | LinkageError | OutOfMemoryError e) {
@@ -81,13 +78,17 @@ final class WarmUp {
         }
     }
 
-    private static List<Method> methods(String names) throws ReflectiveOperationException {
-        List<Method> methods = new ArrayList<>();
+    private static List<Executable> methods(String names) throws ReflectiveOperationException {
+        List<Executable> methods = new ArrayList<>();
         for (String name : names.split(" ", -1)) {
             int end = name.indexOf("::");
             String wanted = name.substring(end + 2);
             int before = methods.size();
-            for (Method method : Class.forName(name.substring(0, end)).getDeclaredMethods()) {
+            Class<?> owner = Class.forName(name.substring(0, end));
+            if (wanted.equals("<init>")) {
+                methods.addAll(List.of(owner.getDeclaredConstructors()));
+            }
+            for (Method method : owner.getDeclaredMethods()) {
                 if (wanted.equals(method.getName()) || wanted.equals(method.getName() + descriptor(method))) {
                     methods.add(method);
                 }
@@ -104,7 +105,8 @@ final class WarmUp {
                 .toMethodDescriptorString();
     }
 
-    private static void run(EventLoop loop, List<Method> inlined, List<Method> compiled, long compiles, long prints) {
+    private static void run(
+            EventLoop loop, List<Executable> inlined, List<Executable> compiled, long compiles, long prints) {
         try {
             compile(loop, inlined, compiled, compiles, prints);
         } catch (LinkageError e) {
@@ -119,15 +121,25 @@ final class WarmUp {
 
     /** One method at a time: what is under way when the work begins is soon over. */
     private static synchronized void compile(
-            EventLoop loop, List<Method> inlined, List<Method> compiled, long compiles, long prints) {
+            EventLoop loop, List<Executable> inlined, List<Executable> compiled, long compiles, long prints) {
+        long end = System.nanoTime() + LONGEST;
         long before = loop.events();
-        LockSupport.parkNanos(WarmUp.class, FIRST_PAUSE);
-        List<Method> all = new ArrayList<>(compiled);
+        LockSupport.parkNanos(WarmUp.class, IDLE);
+        List<Executable> all = new ArrayList<>(compiled);
         all.addAll(inlined);
         for (int level : new int[] {HotSpotCompiler.COUNTING, HotSpotCompiler.OPTIMIZED}) {
-            for (Method method : level == HotSpotCompiler.COUNTING ? all : compiled) {
-                if (loop.events() - before > BUSY || Memory.getByte(compiles) == 0) {
-                    return; // 0: the process is being forked
+            for (Executable method : level == HotSpotCompiler.COUNTING ? all : compiled) {
+                for (long events; (events = loop.events()) - before > BUSY; before = events) {
+                    if (System.nanoTime() - end > 0) {
+                        return;
+                    }
+                    LockSupport.parkNanos(WarmUp.class, IDLE);
+                }
+                if (Memory.getByte(compiles) == 0) {
+                    return; // the process is being forked
+                }
+                if (compiler.level(method) >= level) {
+                    continue; // to count again would cost what is optimized
                 }
                 byte printed = silence(prints);
                 compiler.enqueue(method, level);

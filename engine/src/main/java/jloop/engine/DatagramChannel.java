@@ -266,29 +266,28 @@ public abstract class DatagramChannel extends Channel {
         int next = 0;
         while (next < end && queue.owner(next) != 0) {
             int first = next;
-            int last = lastOfRun(first, end);
-            for (; next <= last; next++) {
+            int after = endOfRun(first, end);
+            for (; next < after; next++) {
                 messages.setBuffer(next, queue.address(next), queue.length(next));
             }
             messages.setBuffers(count, first, next - first);
-            messages.setSegmentSize(count, last > first ? (int) queue.length(first) : 0);
+            messages.setSegmentSize(count, after - first > 1 ? (int) queue.length(first) : 0);
             messages.setDestination(count, queue.name(first));
             count++;
         }
         return count;
     }
 
-    /** The last datagram that can go in one message with {@code first}: same peer, same length, but the last may be shorter. */
-    private int lastOfRun(int first, int end) {
+    /** After the datagrams that can go in one message with {@code first}: same peer, same length, but the last may be shorter. */
+    private int endOfRun(int first, int end) {
+        int next = first + 1;
         long length = queue.length(first);
         if (segmentation == NEVER || length == 0) {
-            return first;
+            return next;
         }
         SocketName name = queue.name(first);
         long total = length;
-        int last = first;
-        while (last + 1 < end && last + 1 - first < Messages.MAX_SEGMENTS) {
-            int next = last + 1;
+        while (next < end && next - first < Messages.MAX_SEGMENTS) {
             long nextLength = queue.length(next);
             total += nextLength;
             if (queue.owner(next) == 0
@@ -298,12 +297,12 @@ public abstract class DatagramChannel extends Channel {
                     || total > MAX_SEGMENTED) {
                 break;
             }
-            last = next;
+            next++;
             if (nextLength < length) {
                 break;
             }
         }
-        return last;
+        return next;
     }
 
     /** Not where the program set a size of its own: then each message is what it says. */

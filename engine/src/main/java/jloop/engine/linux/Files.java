@@ -3,13 +3,11 @@ package jloop.engine.linux;
 /** Calls on any descriptor. Every result is not negative, or {@code -errno}. */
 public final class Files {
     private static final int EFD_CLOEXEC_NONBLOCK = 0x80000 | 0x800; // O_CLOEXEC | O_NONBLOCK
-    private static final int F_DUPFD_CLOEXEC = 1030;
 
     private static final long close = Native.symbol("close");
     private static final long read = Native.symbol("read");
     private static final long write = Native.symbol("write");
     private static final long eventfd = Native.symbol("eventfd");
-    private static final long fcntl = Native.symbol("fcntl");
 
     private Files() {}
 
@@ -31,10 +29,5 @@ public final class Files {
     /** {@code int eventfd(unsigned int initval, int flags)}, non-blocking and closed on exec: a descriptor. */
     public static int eventfd(CallState state) {
         return state.callInt(eventfd, 0, EFD_CLOEXEC_NONBLOCK);
-    }
-
-    /** {@code int fcntl(int fd, int cmd, int least)}: a copy with the first free number from {@code least} on, closed on exec. */
-    public static int duplicate(CallState state, int fd, int least) {
-        return state.callInt(fcntl, fd, F_DUPFD_CLOEXEC, least, 0);
     }
 }
