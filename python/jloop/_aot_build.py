@@ -164,7 +164,8 @@ def child(arguments: list[str]) -> int:
             _work(_aot_training.FEW)
             return 0
         case ["train", file]:
-            # the JVM writes the cache when it ends in order, which it does in no process of a user's
+            # The JVM writes the cache when it ends in order, which it does in no process of a user's. While more than
+            # Tier3DelayOn methods wait for C2, HotSpot has others compiled without counters: their profiles were lost.
             _aot.forced_options = [f"-XX:AOTCacheOutput={file}", "-XX:Tier3DelayOn=1000"]
             _work(_aot_training.MANY)
             for _ in range(2):  # what a loop does only once, after all is compiled, so that these branches are known

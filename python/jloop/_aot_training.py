@@ -372,7 +372,6 @@ class _ViewEcho(_BufferedEcho):
 
 async def _crowd(rounds: int) -> None:
     """Come all at once, more than the loop takes from the kernel at a time."""
-    await _crowd_of_sockets(rounds // 60)  # first: most with greater descriptors than any transport has had
     loop = asyncio.get_running_loop()
     for factory in (_SlowEcho, _TaskEcho, _BufferedEcho, _ViewEcho):
         server = await loop.create_server(factory, "127.0.0.1", 0)
@@ -381,6 +380,7 @@ async def _crowd(rounds: int) -> None:
         clients = [(await loop.create_connection(lambda: _Client(rounds // 60), sock=sock))[1] for sock in sockets]
         await asyncio.gather(*(client.done for client in clients))
         server.close()
+    await _crowd_of_sockets(rounds // 60)
     for _ in range(4):  # so that what a socket does once is seen, too
         await _crowd_of_datagrams(rounds // 80)
 

@@ -122,21 +122,14 @@ final class WarmUp {
     /** One method at a time: what is under way when the work begins is soon over. */
     private static synchronized void compile(
             EventLoop loop, List<Executable> inlined, List<Executable> compiled, long compiles, long prints) {
-        long end = System.nanoTime() + LONGEST;
-        long before = loop.events();
+        Rest rest = new Rest(loop);
         LockSupport.parkNanos(WarmUp.class, IDLE);
         List<Executable> all = new ArrayList<>(compiled);
         all.addAll(inlined);
         for (int level : new int[] {HotSpotCompiler.COUNTING, HotSpotCompiler.OPTIMIZED}) {
             for (Executable method : level == HotSpotCompiler.COUNTING ? all : compiled) {
-                for (long events; (events = loop.events()) - before > BUSY; before = events) {
-                    if (System.nanoTime() - end > 0) {
-                        return;
-                    }
-                    LockSupport.parkNanos(WarmUp.class, IDLE);
-                }
-                if (Memory.getByte(compiles) == 0) {
-                    return; // the process is being forked
+                if (!rest.await() || Memory.getByte(compiles) == 0) {
+                    return; // 0: the process is being forked
                 }
                 if (compiler.level(method) >= level) {
                     continue; // to count again would cost what is optimized
@@ -147,6 +140,33 @@ final class WarmUp {
                 for (int i = 0; i < MOST_PAUSES && compiler.isQueued(method); i++) {
                     LockSupport.parkNanos(WarmUp.class, PAUSE);
                 }
+            }
+        }
+    }
+
+    /** When the loop has next to nothing to do. */
+    private static final class Rest {
+        private final EventLoop loop;
+        private final long end = System.nanoTime() + LONGEST;
+        private long seen;
+
+        Rest(EventLoop loop) {
+            this.loop = loop;
+            seen = loop.events();
+        }
+
+        /** Waits for it; false if it has not come in time. */
+        boolean await() {
+            while (true) {
+                long events = loop.events();
+                if (events - seen <= BUSY) {
+                    return true;
+                }
+                if (System.nanoTime() - end > 0) {
+                    return false;
+                }
+                seen = events;
+                LockSupport.parkNanos(WarmUp.class, IDLE);
             }
         }
     }
