@@ -218,6 +218,12 @@ def test_classes_of_methods_are_initialized() -> None:
             assert class_name in initialized or not class_name.startswith("jloop."), method
 
 
+@pytest.mark.parametrize("work", WORK[1:], ids=["streams", "datagrams", "sockets"])
+def test_no_method_is_named_twice(work: _warm_up.Work) -> None:
+    names = [name for part in (_warm_up._LOOP, work) for name in (*part.compiled, *part.inlined)]
+    assert sorted(names) == sorted(set(names))
+
+
 def class_file(name: str) -> bytes:
     file = name.replace(".", "/") + ".class"
     return next(jar for jar in map(ZipFile, _jars.JARS) if file in jar.namelist()).read(file)

@@ -82,19 +82,15 @@ final class HotSpotCompiler {
         return type.describeConstable().orElseThrow();
     }
 
-    /** Has {@code method} compiled at {@code wanted} in the background, unless it is or waits for the compiler already. */
+    /**
+     * Has {@code method} compiled at {@code wanted} in the background, unless it is, at that level or a higher one, which
+     * HotSpot would give up for it, or waits for the compiler already.
+     */
     void enqueue(Executable method, int wanted) {
         try {
-            boolean unused = (boolean) enqueue.invoke(method, wanted, NOT_IN_A_LOOP);
-        } catch (Throwable t) {
-            throw unexpected(t);
-        }
-    }
-
-    /** At which level {@code method} was compiled; 0 if it is interpreted. */
-    int level(Executable method) {
-        try {
-            return (int) level.invoke(method, false);
+            if ((int) level.invoke(method, false) < wanted) {
+                boolean unused = (boolean) enqueue.invoke(method, wanted, NOT_IN_A_LOOP);
+            }
         } catch (Throwable t) {
             throw unexpected(t);
         }

@@ -558,7 +558,7 @@ final class PyLoop implements LoopHost {
         keep(watcher);
         if (!watcher.isKeptFor(sock) || transports[fd] != null) {
             ensureNoTransport(fd);
-            makeRoom(fd);
+            makeRoom(fd); // so that what is kept for has its place among the transports
             watcher.keepFor(sock);
         }
         long future = PyErrAlreadySet.check(Calls.method(Names.CREATE_FUTURE, address));

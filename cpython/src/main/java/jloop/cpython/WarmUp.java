@@ -34,9 +34,8 @@ final class WarmUp {
      *
      * @param argument address of {@code struct { long loop; const char *classes, *inlined, *compiled; bool *compiles,
      *     *prints; }}: the address of Python's loop; names with spaces between them: of all classes that the methods go
-     *     through; {@code package.Class::method}, with a descriptor or of all of that name ({@code <init>}: constructors), that become
-     *     parts of others;
-     *     and of those that are compiled in the end, in this order; HotSpot's flags {@code UseCompiler}, which is cleared
+     *     through; {@code package.Class::method}, with a descriptor or of all of that name ({@code <init>}: constructors),
+     *     that become parts of others; and of those that are compiled in the end, in this order; HotSpot's flags {@code UseCompiler}, which is cleared
      *     when its compiler is to rest, and {@code DisplayVMOutput}. Only the flags are used after this has returned
      */
     static void begin(long argument) {
@@ -130,9 +129,6 @@ final class WarmUp {
             for (Executable method : level == HotSpotCompiler.COUNTING ? all : compiled) {
                 if (!rest.await() || Memory.getByte(compiles) == 0) {
                     return; // 0: the process is being forked
-                }
-                if (compiler.level(method) >= level) {
-                    continue; // to count again would cost what is optimized
                 }
                 byte printed = silence(prints);
                 compiler.enqueue(method, level);
