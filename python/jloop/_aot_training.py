@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 import tempfile
 import threading
 import time
@@ -31,6 +32,7 @@ async def work(rounds: int) -> None:
     await _sockets(rounds)
     await _datagrams(rounds)
     await _crowd(rounds)
+    await _resets(rounds)
 
 
 async def _callbacks(rounds: int) -> None:
@@ -423,3 +425,59 @@ async def _crowd_of_datagrams(rounds: int) -> None:
                     sock.sendto(b"." * (64 + length // 2), address)
             await asyncio.sleep(0)
     server.close()
+
+
+class _LongAnswers(asyncio.StreamReaderProtocol):
+    """Answers with so much that a part of it has to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.StreamReader(), self.serve)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_CHUNK):
+                writer.write(data * 8)
+                await writer.drain()
+        writer.close()
+
+
+async def _resets(rounds: int) -> None:
+    """Clients go away without a word: before they ask, when they have asked, and while an answer waits for them.
+
+    A server's first such client would else cost it what is compiled of sending and receiving.
+    """
+    loop = asyncio.get_running_loop()
+    factory: Any
+    for factory in (_Echo, _BufferedEcho, _LongAnswers):
+        server = await loop.create_server(factory, "127.0.0.1", 0)
+        (listening,) = server.sockets
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
+        for number in range(rounds // 30):
+            await _connect_and_reset(listening.getsockname(), number)
+        server.close()
+
+    async def serve(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(ConnectionError):
+            while data := await loop.sock_recv(connection, _CHUNK):
+                await loop.sock_sendall(connection, data * 8)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
+        for number in range(rounds // 30):
+            resetting = asyncio.ensure_future(_connect_and_reset(listening.getsockname(), number))
+            await serve((await loop.sock_accept(listening))[0])
+            await resetting
+
+
+async def _connect_and_reset(address: Any, number: int) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.connect(address)
+        client.setblocking(False)
+        await asyncio.sleep(0.0001)
+        if number % 3:
+            client.send(b"." * _CHUNK)
+        if number % 3 == 2:
+            await asyncio.sleep(0.0001)

@@ -394,6 +394,7 @@ SOCKETS = Work(
     classes=(
         "jloop.engine.DescriptorWatch",
         "jloop.engine.SocketCalls",
+        "jloop.cpython.Errors",
         "jloop.cpython.FdWatcher",
         "jloop.cpython.SocketMethods",
     ),

@@ -12,7 +12,7 @@ import pytest
 from jloop import _aot_build, _jars, _jvm, _warm_up
 
 BEGIN = """\
-import asyncio, os, socket, threading, time
+import asyncio, contextlib, os, socket, struct, threading, time
 import jloop
 
 def seconds_of_c2():
@@ -91,6 +91,66 @@ async def main():
     server.close()
 """
 
+RESETS = """
+async def reset(address, sends):
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await asyncio.get_running_loop().sock_connect(client, address)
+        await asyncio.sleep(0.01)
+        if sends:
+            client.send(b"." * 1000)
+
+async def all_resets(address, last_method):
+    print(await is_compiled(last_method))
+    for number in range(8):
+        await reset(address, number % 2)
+        await asyncio.sleep(0.01)
+"""
+
+ECHO = (
+    RESETS
+    + """
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+async def main():
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
+    await all_resets(server.sockets[0].getsockname(), "TransportMethods::writelines")
+    server.close()
+"""
+)
+
+SOCKETS_ECHO = (
+    RESETS
+    + """
+async def main():
+    loop = asyncio.get_running_loop()
+
+    async def serve(connection):
+        with connection, contextlib.suppress(ConnectionError):
+            while data := await loop.sock_recv(connection, 5000):
+                await loop.sock_sendall(connection, data)
+
+    async def accept():
+        while True:
+            tasks.append(asyncio.ensure_future(serve((await loop.sock_accept(listening))[0])))
+
+    tasks = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        accepting = asyncio.ensure_future(accept())
+        await asyncio.sleep(0)
+        await all_resets(listening.getsockname(), "SocketMethods::trySend")
+        accepting.cancel()
+        await asyncio.wait([accepting, *tasks])
+"""
+)
+
 NO_SERVER = """
 async def main():
     print(await idle(), threading.active_count())
@@ -137,6 +197,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder for caches, and one where the JVM with the options `watching` tells what it compiles and gives up."""
+    folder, logs = tmp_path_factory.mktemp("caches"), tmp_path_factory.mktemp("logs")
+    build(folder, watching(logs))
+    return folder, logs
+
+
+def watching(logs: Path) -> str:
+    return f"-Xlog:jit+compilation=debug:file={logs}/compilations -Xlog:deoptimization=debug:file={logs}/given-up"
+
+
 def build(folder: Path, options: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JLOOP_CACHE_DIR", str(folder))
@@ -163,14 +235,30 @@ def test_an_idle_server_is_compiled(folder: Path, main: str) -> None:
 
 
 def test_the_rest_is_compiled_when_a_busy_server_is_idle(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    watched: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is, what the clients did not have it do."""
-    log = tmp_path / "compilations"
-    monkeypatch.setenv("COMPILATIONS", str(log))
-    options = f"-Xlog:jit+compilation=debug:file={log}"
-    build(folder, options)
-    assert run(folder, BUSY_AT_ONCE, options) == ["True"]
+    folder, logs = watched
+    monkeypatch.setenv("COMPILATIONS", str(logs / "compilations"))
+    assert run(folder, BUSY_AT_ONCE, watching(logs)) == ["True"]
+
+
+@pytest.mark.parametrize(
+    ("main", "kept"),
+    [
+        (ECHO, ("StreamChannel.flush", "StreamChannel.readOnce", "StreamChannel.discardQueue")),
+        (SOCKETS_ECHO, ("SocketMethods.tryRecv", "SocketMethods.trySend", "SocketMethods.send")),
+    ],
+    ids=["echo", "sockets"],
+)
+def test_clients_that_go_away_do_not_cost_what_is_compiled(
+    watched: tuple[Path, Path], main: str, kept: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, logs = watched
+    monkeypatch.setenv("COMPILATIONS", str(logs / "compilations"))
+    assert run(folder, main, watching(logs)) == ["True"]
+    given_up = (logs / "given-up").read_text()
+    assert not [method for method in kept if method in given_up]
 
 
 def test_without_a_server_nothing_is(folder: Path) -> None:

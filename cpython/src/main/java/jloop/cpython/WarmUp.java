@@ -35,8 +35,9 @@ final class WarmUp {
      * @param argument address of {@code struct { long loop; const char *classes, *inlined, *compiled; bool *compiles,
      *     *prints; }}: the address of Python's loop; names with spaces between them: of all classes that the methods go
      *     through; {@code package.Class::method}, with a descriptor or of all of that name ({@code <init>}: constructors),
-     *     that become parts of others; and of those that are compiled in the end, in this order; HotSpot's flags {@code UseCompiler}, which is cleared
-     *     when its compiler is to rest, and {@code DisplayVMOutput}. Only the flags are used after this has returned
+     *     that become parts of others; and of those that are compiled in the end, in this order; HotSpot's flags
+     *     {@code UseCompiler}, which is cleared when its compiler is to rest, and {@code DisplayVMOutput}. Only the flags
+     *     are used after this has returned
      */
     static void begin(long argument) {
         PyLoop loop = PyLoop.LOOPS.get(Memory.getLong(argument));
