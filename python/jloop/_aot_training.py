@@ -7,6 +7,7 @@ import struct
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -242,13 +243,14 @@ async def _protocols(rounds: int) -> None:
 class _Source(asyncio.Protocol):
     """Writes whenever the transport wants more, until it has written so much."""
 
-    def __init__(self, chunks: int) -> None:
+    def __init__(self, chunks: int, limit: int) -> None:
         self.left = chunks
+        self.limit = limit
         self.paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(2 * _CHUNK)
+        self.transport.set_write_buffer_limits(self.limit)
         self.loop = asyncio.get_running_loop()
         self.write()
 
@@ -276,14 +278,15 @@ async def _bulk(rounds: int) -> None:
     """To clients that keep up, and where the kernel takes a part of what is written."""
     loop = asyncio.get_running_loop()
     for full in (False, True):
-        server = await loop.create_server(lambda: _Source(rounds), "127.0.0.1", 0)
+        limit = (2 if full else 4) * _CHUNK  # 4, as usual: what is sent is gathered beyond it where the kernel has room
+        server = await loop.create_server(partial(_Source, rounds, limit), "127.0.0.1", 0)
         (listening,) = server.sockets
         if full:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
         clients = [(await loop.create_connection(_Sink, *listening.getsockname()))[1] for _ in range(2)]
         await asyncio.gather(*(client.done for client in clients))
         server.close()
-    server = await loop.create_server(lambda: _Source(rounds // 20), "127.0.0.1", 0)
+    server = await loop.create_server(partial(_Source, rounds // 20, 2 * _CHUNK), "127.0.0.1", 0)
     narrow = (await loop.create_connection(_NarrowSink, *server.sockets[0].getsockname()))[1]
     await narrow.done
     server.close()

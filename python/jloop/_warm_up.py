@@ -275,8 +275,11 @@ STREAMS = Work(
     inlined=(
         "jloop.engine.IoMemory::msghdr",
         "jloop.engine.StreamChannel::gather",
+        "jloop.engine.StreamChannel::gathers",
+        "jloop.engine.StreamChannel::mayGather",
         "jloop.engine.StreamChannel::queuedBytes",
         "jloop.engine.WriteQueue::removeFirst",
+        "jloop.engine.linux.Sockets::sendRoom",
         "jloop.cpython.ReadMemory::address",
         "jloop.cpython.SocketTransport::sharedBuffer",
         "jloop.cpython.StreamFeed::feedReader",

@@ -190,6 +190,52 @@ async def test_a_producer_that_heeds_pauses_never_buffers_much(loop: Loop, kind:
         assert client.most <= 64 * 1024 + len(chunk)
 
 
+async def test_a_producer_that_keeps_on_is_paused_in_time_and_nothing_is_lost(loop: Loop, kind: str) -> None:
+    """Without a look at the buffer, which would send it; the peer reads, stops, and reads the rest."""
+    written = pattern(1 << 26)
+    chunk = 1 << 16
+
+    class Producer(Recorder):
+        sent = left = 0
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.produce()
+
+        def produce(self) -> None:
+            for _ in range(4):
+                if self.events[-1] == "pause":
+                    return
+                if self.sent == len(written):
+                    self.transport.close()
+                    return
+                self.transport.write(written[self.sent : self.sent + chunk])
+                self.sent += chunk
+            loop.call_soon(self.produce)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.left = max(self.left, self.transport.get_write_buffer_size())
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            loop.call_soon(self.produce)
+
+    class StoppingReader(Recorder):
+        def data_received(self, data: bytes) -> None:
+            before = len(self.data)
+            super().data_received(data)
+            if before < 1 << 24 <= len(self.data):
+                self.transport.pause_reading()
+                loop.call_later(0.1, self.transport.resume_reading)
+
+    async with connected(kind, StoppingReader, Producer) as (server, client):
+        await server.wait_for("lost")
+        assert server.data == written
+        assert "pause" in client.events
+        assert client.left <= 64 * 1024 + chunk
+
+
 async def test_two_sides_that_write_much_at_once_do_not_block_each_other(loop: Loop, kind: str) -> None:
     data = pattern(6_000_000)
     async with connected(kind) as (server, client):

@@ -76,6 +76,11 @@ public abstract class Channel extends Pollable {
     /** Sends what is queued as far as the kernel takes it. */
     public abstract void flush();
 
+    /** Whether what is queued may wait for more, for a millisecond at most, while there are callbacks to run. */
+    boolean gathers() {
+        return false;
+    }
+
     /** Ends reading and writing and drops what is queued. The descriptor can be closed now. */
     public abstract void detach();
 }

@@ -29,7 +29,7 @@ public final class EventLoop implements AutoCloseable {
     private static final long POLL_INTERVAL = 50_000;
     /** Reading the clock costs 20 ns: where the last iterations took less than {@link #SHORT_ITERATIONS}, this many go without. */
     private static final int UNCLOCKED_ITERATIONS = 3;
-    /** Nanoseconds after which what was written waits for no further callback of its iteration. */
+    /** Nanoseconds after which what was written waits for no further callback. */
     private static final long SEND_WITHIN = 1_000_000;
     /** Nanoseconds. */
     private static final long SHORT_ITERATIONS = 8_000;
@@ -139,7 +139,7 @@ public final class EventLoop implements AutoCloseable {
             running = false;
             stopping = false;
             if (!Fork.isChild()) { // the parent sends it
-                sendWritten();
+                sendWritten(false);
             }
         }
     }
@@ -171,10 +171,10 @@ public final class EventLoop implements AutoCloseable {
                 return false;
             }
             if (writtenCount != 0 && System.nanoTime() - firstWritten > SEND_WITHIN) {
-                sendWritten();
+                sendWritten(false);
             }
         }
-        sendWritten();
+        sendWritten(!ready.isEmpty());
         return true;
     }
 
@@ -344,20 +344,27 @@ public final class EventLoop implements AutoCloseable {
         written[writtenCount++] = channel;
     }
 
-    private void sendWritten() {
+    /** If {@code more} may soon be written, what {@link Channel#gathers} stays. */
+    private void sendWritten(boolean more) {
         if (writtenCount == 0) {
             return;
         }
         touched = true;
+        int kept = 0;
         for (int i = 0; i < writtenCount; i++) {
             Channel channel = written[i];
             written[i] = null;
-            if (channel != null && channel.queued) { // null: an error ended this before
+            if (channel == null || !channel.queued) { // null: an error ended this before
+                continue;
+            }
+            if (more && channel.gathers()) {
+                written[kept++] = channel;
+            } else {
                 channel.queued = false;
                 channel.flush();
             }
         }
-        writtenCount = 0;
+        writtenCount = kept;
     }
 
     CallState state() {

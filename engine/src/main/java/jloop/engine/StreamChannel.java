@@ -17,11 +17,21 @@ public abstract class StreamChannel extends Channel {
      */
     private static final int MAX_READS = 16;
 
+    private static final long DEFAULT_HIGH_WATER = 64 * 1024;
+    /** Bytes in a row after which more are gathered: an answer that someone waits for is seldom so long. */
+    private static final long GATHERED_AFTER = 4 << 20;
+    /** Bytes of room below which gathering is not worth it. */
+    private static final long LEAST_GATHERED = 256 * 1024;
+
     private final WriteQueue queue = new WriteQueue();
     /** The kernel took less than there was: waits for {@link #WRITE}. */
     private boolean blocked;
     /** Bytes from which {@link #write} sends at once, and above which it reports {@link #aboveHighWater}. */
-    private long highWater = 64 * 1024;
+    private long highWater = DEFAULT_HIGH_WATER;
+    /** Bytes sent since the peer last sent something. */
+    private long sentInARow;
+    /** Bytes that the kernel has room for, which are gathered before they are sent; 0: none are. */
+    private long gathered;
 
     protected StreamChannel(EventLoop loop, int fd, long record) {
         super(loop, fd, record);
@@ -86,6 +96,7 @@ public abstract class StreamChannel extends Channel {
         long capacity = readCapacity();
         long count = isGone() ? -Errno.EBADF : Sockets.recv(loop.state(), fd, address, capacity);
         if (count > 0) {
+            sentInARow = 0;
             received(address, count);
         } else if (count == 0) {
             endOfFile();
@@ -123,21 +134,44 @@ public abstract class StreamChannel extends Channel {
     /**
      * Queues {@code length} bytes at {@code address}; they must not change until {@link #releaseOwner} is called with
      * {@code owner}. They are sent at the end of the iteration, or at once where the queue reaches the high-water mark or
-     * the loop does not run.
+     * the loop does not run. After 4 MiB without a word of the peer's more is gathered than the high-water mark, as far as
+     * the kernel has room for it, until the program has nothing else to do, and for a millisecond at most.
      */
     public final void write(long address, long length, long owner) {
         queue.add(address, length, owner);
-        if (!blocked && queue.bytes() >= highWater) {
-            flush();
-            if (blocked) {
-                blocked();
+        if (!blocked) {
+            if (queue.bytes() >= highWater && !mayGather()) {
+                flush();
+                if (blocked) {
+                    blocked();
+                }
+            } else if (!queued) {
+                loop.written(this);
             }
-        } else if (!blocked && !queued) {
-            loop.written(this);
         }
-        if (queue.bytes() > highWater) {
+        if (blocked && queue.bytes() > highWater) {
             aboveHighWater();
         }
+    }
+
+    /**
+     * Whether more may come before what is queued is sent: where a program writes and writes, and as much as the kernel has
+     * room for, so that nobody sees a difference. A {@code send} that finds the peer asleep wakes it and does the delivering
+     * itself: with 64 KiB at a time, to a peer that keeps pace, that costs more than the copying.
+     */
+    private boolean mayGather() {
+        if (gathered == 0 && sentInARow >= GATHERED_AFTER && highWater >= DEFAULT_HIGH_WATER) { // low: keep little
+            long room = isGone()
+                    ? 0
+                    : Sockets.sendRoom(loop.state(), fd, loop.memory().iovecs()); // free until they are filled
+            gathered = room < LEAST_GATHERED ? 0 : room - room / 16; // what the kernel counts is more than the bytes
+        }
+        return gathers();
+    }
+
+    @Override
+    final boolean gathers() {
+        return queue.bytes() < gathered && queue.count() < IoMemory.MAX_IOVECS;
     }
 
     /**
@@ -155,6 +189,7 @@ public abstract class StreamChannel extends Channel {
 
     @Override
     public final void flush() {
+        gathered = 0;
         if (blocked) {
             return;
         }
@@ -178,6 +213,7 @@ public abstract class StreamChannel extends Channel {
                 }
                 return;
             }
+            sentInARow += sent;
             consume(sent);
             if (sent < offered) {
                 block();
@@ -253,6 +289,7 @@ public abstract class StreamChannel extends Channel {
             unblock();
         }
         queued = false;
+        gathered = 0;
         if (!queue.isEmpty()) {
             for (long owner : queue.clear()) {
                 releaseOwner(owner);

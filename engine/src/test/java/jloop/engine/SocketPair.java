@@ -15,7 +15,11 @@ final class SocketPair implements AutoCloseable {
     private static final int SOCK_DGRAM = 2;
     private static final int SOCK_NONBLOCK = 0x800;
 
+    private static final int SOL_SOCKET = 1;
+    private static final int SO_SNDBUF = 7;
+
     private static final long socketpair = Native.symbol("socketpair");
+    private static final long setsockopt = Native.symbol("setsockopt");
 
     final CallState state = new CallState();
     final int ours;
@@ -41,6 +45,17 @@ final class SocketPair implements AutoCloseable {
             theirs = pair.get(ValueLayout.JAVA_INT, 4);
         } catch (Throwable t) {
             throw new IllegalStateException(t);
+        }
+    }
+
+    /** Has the kernel keep that many bytes that we send; it may allow half of it, and counts twice as many. */
+    void setSendBuffer(int bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, bytes);
+            long result = Native.call(setsockopt, ours, SOL_SOCKET, SO_SNDBUF, value.address(), Integer.BYTES, 0);
+            if ((int) result != 0) {
+                throw new IllegalStateException("setsockopt");
+            }
         }
     }
 

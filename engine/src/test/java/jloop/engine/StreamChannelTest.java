@@ -162,6 +162,111 @@ class StreamChannelTest {
     }
 
     @Test
+    void shouldGatherForAPeerThatKeepsPaceWhileThereIsMoreToDo() {
+        keepPace();
+        host.soon(new Runnable() {
+            @Override
+            public void run() {
+                long begun = System.nanoTime();
+                write(channel, new byte[100_000], 1);
+                host.soon(() -> {
+                    byte[] received = pair.receive(1);
+                    if (System.nanoTime() - begun > 1_000_000) { // it may have been sent: a busy machine
+                        channel.flush();
+                        pair.receive(100_000);
+                        host.soon(this);
+                        return;
+                    }
+                    assertThat(received).isEmpty();
+                    write(channel, new byte[50_000], 2);
+                    host.loop.stop();
+                });
+            }
+        });
+
+        host.loop.run();
+
+        assertThat(pair.receive(200_000)).hasSize(150_000);
+        assertThat(channel.events).isEmpty();
+    }
+
+    @Test
+    void shouldGatherForAMillisecondAtMost() {
+        keepPace();
+        host.soon(() -> write(channel, new byte[100_000], 1));
+        host.soon(new Runnable() {
+            @Override
+            public void run() {
+                LockSupport.parkNanos(200_000);
+                if (pair.receive(1).length != 0) {
+                    host.loop.stop();
+                } else {
+                    host.soon(this);
+                }
+            }
+        });
+
+        host.loop.run();
+    }
+
+    @Test
+    void shouldGatherNoMoreThanTheKernelHasRoomFor() {
+        keepPace();
+        byte[] piece = new byte[1 << 16];
+        host.soon(() -> {
+            int count = 0;
+            while (!channel.events.contains("above high water")) {
+                write(channel, piece, ++count);
+            }
+            assertThat(channel.events).containsExactly("blocked", "above high water");
+            assertThat(channel.queuedBytes()).isLessThanOrEqualTo((1 << 16) + piece.length);
+            assertThat(channel.released).hasSizeBetween(4, count - 1);
+            host.loop.stop();
+        });
+
+        host.loop.run();
+    }
+
+    @Test
+    void shouldNotGatherForAPeerThatMayWaitForAnAnswer() {
+        keepPace();
+        channel.startReading();
+        pair.send(ascii("?"));
+        host.loop.runOnce();
+
+        assertSentAtOnce(new byte[70_000]);
+    }
+
+    @Test
+    void shouldNotGatherWhereTheHighWaterMarkIsLow() {
+        keepPace();
+        channel.setHighWater(8);
+
+        assertSentAtOnce(ascii("ten bytes."));
+    }
+
+    /** Sends so much in a row that more is gathered. */
+    private void keepPace() {
+        pair.setSendBuffer(400_000);
+        for (int i = 0; i < 64; i++) {
+            write(channel, new byte[1 << 16], 0);
+            assertThat(pair.receive(1 << 16)).hasSize(1 << 16);
+        }
+        channel.released.clear();
+    }
+
+    private void assertSentAtOnce(byte[] bytes) {
+        host.soon(() -> {
+            write(channel, bytes, 1);
+            host.soon(() -> {});
+            assertThat(pair.receive(bytes.length)).isEqualTo(bytes);
+            host.loop.stop();
+        });
+
+        host.loop.run();
+    }
+
+    @Test
     void shouldSendWhatWasWrittenBeforeItIsLeft() {
         host.soon(() -> write(channel, ascii("one"), 1));
         host.soon(host.loop::leave);

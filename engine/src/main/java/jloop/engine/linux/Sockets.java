@@ -27,6 +27,13 @@ public final class Sockets {
     public static final int MSG_CONTROLLEN = 40;
     public static final int IOVEC_SIZE = 16;
 
+    private static final int SOL_SOCKET = 1; // asm-generic/socket.h
+    private static final int SO_MEMINFO = 55;
+    private static final int MEMINFO_WMEM_ALLOC = 8; // bytes; linux/sock_diag.h
+    private static final int MEMINFO_SNDBUF = 12;
+    private static final int MEMINFO_WMEM_QUEUED = 20;
+    private static final int MEMINFO_SIZE = 36;
+
     private static final int SOCK_NONBLOCK_CLOEXEC = 0x800 | 0x80000; // bits/socket_type.h
 
     private static final int SOCK_STREAM = 1; // bits/socket_type.h
@@ -40,6 +47,7 @@ public final class Sockets {
     private static final long connect = Native.symbol("connect");
     private static final long getsockname = Native.symbol("getsockname");
     private static final long getpeername = Native.symbol("getpeername");
+    private static final long getsockopt = Native.symbol("getsockopt");
     private static final long setsockopt = Native.symbol("setsockopt");
     private static final long recv = Native.symbol("recv");
     private static final long send = Native.symbol("send");
@@ -77,6 +85,25 @@ public final class Sockets {
      */
     public static int setNoDelay(CallState state, int fd) {
         return state.callInt(setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, ON, Integer.BYTES);
+    }
+
+    /**
+     * {@code int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen)} with {@code SO_MEMINFO}
+     * (Linux 4.12), which gives {@code u32[SK_MEMINFO_VARS]} of linux/sock_diag.h: bytes that the send buffer has room for,
+     * as the kernel counts them, or {@code -errno}.
+     *
+     * @param scratch address of 40 bytes
+     */
+    public static long sendRoom(CallState state, int fd, long scratch) {
+        long length = scratch + MEMINFO_SIZE;
+        Memory.putInt(length, MEMINFO_SIZE);
+        int result = state.callInt(getsockopt, fd, SOL_SOCKET, SO_MEMINFO, scratch, length);
+        if (result < 0) {
+            return result;
+        }
+        // of TCP what is queued counts, of others what is under way
+        int used = Math.max(Memory.getInt(scratch + MEMINFO_WMEM_QUEUED), Memory.getInt(scratch + MEMINFO_WMEM_ALLOC));
+        return (long) Memory.getInt(scratch + MEMINFO_SNDBUF) - used;
     }
 
     /**
