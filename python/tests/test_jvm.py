@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -378,6 +379,28 @@ class TestStarting:
             "ignore",
         )
         assert ended.stdout == "False False\nTrue False\nFalse True\n", ended.stderr
+
+    @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="mallinfo2() came with glibc 2.33")
+    @pytest.mark.parametrize(("variables", "mapped"), [({}, 0), ({"MALLOC_MMAP_THRESHOLD_": "131072"}, 1)], ids=str)
+    def test_blocks_of_some_megabytes_come_from_the_heap(self, variables: dict[str, str], mapped: int) -> None:
+        """And so what is freed at its end stays for the next; unless the user has set that himself."""
+        ended = run_script(
+            "jloop",
+            """
+            import ctypes
+            libc = ctypes.CDLL(None)
+            class Mallinfo(ctypes.Structure):
+                _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks")]
+                _fields_ += [("rest", ctypes.c_size_t * 6)]
+            libc.mallinfo2.restype = Mallinfo
+            new_event_loop().close()
+            before = libc.mallinfo2().hblks
+            block = bytes(3 * 2**20)
+            print(libc.mallinfo2().hblks - before)
+            """,
+            env=variables,
+        )
+        assert ended.stdout == f"{mapped}\n", ended.stderr
 
 
 class TestCallingJava:
