@@ -28,7 +28,7 @@ final class SocketMethods {
     private static final long CONNECT = Names.intern("connect");
     private static final long PYTHON_CONNECT = SocketObject.method(CONNECT);
     private static final int MOST_ACCEPTED = 1024;
-    private static final int LIKELY_ACCEPTED = 16;
+    private static final int FEW_ACCEPTED = 2;
     private static final long NAME = Memory.allocateForever(Addresses.STORAGE_SIZE + 1L);
     private static final long NAME_LENGTH = Memory.allocateForever(Integer.BYTES);
 
@@ -191,7 +191,7 @@ final class SocketMethods {
                 return Upcalls.none();
             }
             SocketCalls sockets = loop.engine.sockets();
-            long[] accepted = new long[Math.min(limit, LIKELY_ACCEPTED)];
+            long[] accepted = new long[Math.min(limit, FEW_ACCEPTED)];
             int count = 0;
             int errno = 0;
             while (count < limit && errno == 0) {
@@ -204,7 +204,7 @@ final class SocketMethods {
                     long triple = connection((int) fd, peername, named ? localName(sockets, (int) fd) : none());
                     if (triple != 0) {
                         if (count == accepted.length) {
-                            accepted = Arrays.copyOf(accepted, limit);
+                            accepted = Arrays.copyOf(accepted, Math.min(limit, 2 * count));
                         }
                         accepted[count++] = triple;
                         continue;
