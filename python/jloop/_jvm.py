@@ -321,7 +321,7 @@ def basic_options() -> list[str]:
         *(f"-XX:CompileCommand=dontinline,{method}" for method in COMPILED_APART),
         "-XX:+UseSerialGC",
         "-Xms8m",
-        "-Xmn4m",  # collected half as often as by default, 2 ms in which clients can fill a listener's queue
+        "-Xmn4m",  # half the collections of the default: each takes 2 ms, in which clients can fill a listener's queue
         "-Xmx512m",
         "-XX:-MaxFDLimit",  # the limit of open files stays the program's
         "-XX:-UsePerfData",  # no file in /tmp per process
