@@ -8,6 +8,7 @@ flags do. And for `_warm_up`, which needs methods that HotSpot has for its own t
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -30,6 +31,7 @@ _WARM_UP = "jloop warm-up"  # the thread that hands methods to them: jloop._warm
 _PAUSE = 200  # microseconds
 _MAX_PAUSES = 1000  # a method that takes the compiler longer is not waited for: it seldom holds a lock
 
+_white_box_lock = threading.Lock()
 _compiled: int | None = None  # whether HotSpot compiled before it was told to rest; None: it never was
 
 
@@ -66,14 +68,18 @@ def compiler_flags() -> tuple[int, int]:
 
 @contextmanager
 def white_box() -> Iterator[None]:
-    """Let Java have the methods that HotSpot's own tests use. Raises KeyError if HotSpot's tables do not tell how."""
+    """Let Java have the methods that HotSpot's own tests use, for one thread at a time.
+
+    Raises KeyError if HotSpot's tables do not tell how.
+    """
     flag = _flags()[_WHITE_BOX]
-    before = _jvm.read_long(flag) & 0xFF
-    _jvm.write_byte(flag, 1)
-    try:
-        yield
-    finally:
-        _jvm.write_byte(flag, before)
+    with _white_box_lock:
+        before = _jvm.read_long(flag) & 0xFF
+        _jvm.write_byte(flag, 1)
+        try:
+            yield
+        finally:
+            _jvm.write_byte(flag, before)
 
 
 def _compiler_works() -> bool:

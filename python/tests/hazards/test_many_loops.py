@@ -131,6 +131,57 @@ def test_loops_in_threads_under_load_at_once(child: Child) -> None:
     )
 
 
+FIRST_USES = {
+    "connections": """
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"x")
+        assert await reader.read() == b"x"
+        writer.close()
+        server.close()
+    """,
+    "datagrams": """
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+        transport.sendto(b"x", transport.get_extra_info("sockname"))
+        transport.close()
+    """,
+}
+
+
+@pytest.mark.parametrize("use", FIRST_USES)
+def test_first_uses_in_many_threads_at_once(child: Child, use: str) -> None:
+    """Where the lock goes from thread to thread with each instruction, a class of Java's is often half initialized."""
+    child.run(
+        PROGRAM
+        + f"""
+    async def serve(reader, writer):
+        writer.write(await reader.readexactly(1))
+        writer.close()
+
+    async def use():
+        {FIRST_USES[use].strip()}
+
+    def thread():
+        loop = new_event_loop()
+        barrier.wait()
+        loop.run_until_complete(use())
+        loop.close()
+
+    sys.setswitchinterval(1e-6)
+    barrier = threading.Barrier(8)
+    threads = [threading.Thread(target=thread) for _ in range(8)]
+    for started in threads:
+        started.start()
+    for started in threads:
+        started.join()
+    say("done")
+    """,
+        out="done\n",
+        limit=60,
+    )
+
+
 def test_loops_of_different_threads_call_each_other(child: Child) -> None:
     child.run(
         PROGRAM

@@ -190,13 +190,13 @@ def test_a_running_loop_refuses_what_only_one_that_rests_can_do(jloop_child: Chi
     def attempts():
         for name in ("_run", "_run_once", "_close_engine", "_open", "close", "__init__"):
             attempt(name)
-        loop.call_soon(loop.stop)
+        loop.call_soon_threadsafe(loop.stop)
 
     loop.call_soon(attempts)
     loop.call_soon(int)
+    loop.run_forever()
     worker = threading.Thread(target=attempts)
     loop.call_later(0.01, worker.start)
-    loop.run_forever()
     loop.run_forever()
     worker.join()
     for name, text in sorted(set(said)):

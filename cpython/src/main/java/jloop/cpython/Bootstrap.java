@@ -25,6 +25,7 @@ public final class Bootstrap {
             SocketMethods.install();
             HandleMethods.install();
             TransportMethods.install();
+            initialize(Contexts.class, SocketTransport.class);
             long hooks = Namespace.get("hooks");
             long forkWord = PyErrAlreadySet.check(CPython.PyLong_FromLong(Fork.address()));
             PyErrAlreadySet.check(CPython.PyObject_SetAttrString(hooks, Memory.cString("fork_word"), forkWord));
@@ -40,6 +41,22 @@ public final class Bootstrap {
         }
     }
 
+    /**
+     * Initializes the classes that run Python code meanwhile: to find a slot an object is made and freed, with its
+     * {@code __del__}, and making one can start the collector. Either may give the GIL away. A thread that took it and
+     * needed the class as well would wait for it with the GIL held, for ever. Here none can: {@code jloop._native} holds
+     * its lock, and nobody has a loop or an endpoint before it is released.
+     */
+    private static void initialize(Class<?>... classes) {
+        try {
+            for (Class<?> type : classes) {
+                MethodHandles.lookup().ensureInitialized(type);
+            }
+        } catch (IllegalAccessException e) {
+            throw new AssertionError(e); // they are of this package
+        }
+    }
+
     private static Throwable cause(Throwable t) {
         return t instanceof ExceptionInInitializerError && t.getCause() != null ? t.getCause() : t;
     }
@@ -48,6 +65,7 @@ public final class Bootstrap {
     static long installDatagrams(long self, long unused1, long unused2, long unused3) {
         try {
             DatagramMethods.install();
+            initialize(DatagramTransport.class);
             return Upcalls.none();
         } catch (Throwable t) {
             return Errors.raise(cause(t));
