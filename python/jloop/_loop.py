@@ -18,7 +18,7 @@ from ._connect import CONNECTING, Connector
 from ._handles import TimerHandle, _AsyncioThreadSafeHandle
 from ._process import WatchesChildren
 from ._resolver import Resolver
-from ._server import ACCEPTING, Acceptor
+from ._server import ACCEPTING, Acceptor, count_clients
 from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
@@ -200,9 +200,12 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         finally:
             self._transports.pop(transp._sock_fd, None)
 
-    def _start_serving(self, protocol_factory: Any, sock: Any, *args: Any, **kwargs: Any) -> None:
+    def _start_serving(
+        self, protocol_factory: Any, sock: Any, sslcontext: Any = None, server: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
         base_events._set_nodelay(sock)  # Linux hands it down to every connection
-        super()._start_serving(protocol_factory, sock, *args, **kwargs)
+        count_clients(server)
+        super()._start_serving(protocol_factory, sock, sslcontext, server, *args, **kwargs)
         _warm_up.begin(self, _warm_up.STREAMS)
 
     def _accept_connection(

@@ -44,6 +44,7 @@ _HARMLESS_AFTER_FORK: dict[str, Any] = {
     "_discard_sends": None,
     "_discard_writes": None,
     "_is_polling": False,
+    "_open_transports": (),
     "_look_for_replaced_methods": None,
     "_remove_reader": False,
     "_remove_writer": False,

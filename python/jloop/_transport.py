@@ -115,12 +115,12 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             self._protocol_connected = True
             if isinstance(protocol, protocols.BufferedProtocol):
                 self._set_buffered(True)
-            self._server = server
             if server is not None:
                 if _SERVER_TAKES_TRANSPORT:
                     server._attach(self)
                 else:
                     server._attach()
+                self._server = server
             if not nodelay:
                 _set_nodelay(self._sock)
             loop.call_soon(protocol.connection_made, self)
@@ -130,6 +130,7 @@ class SocketTransport(transports._FlowControlMixin, transports.Transport):
             if made is not conn:
                 made.detach()
             self._close_channel()
+            self._detach_server()
             raise
 
     def __repr__(self) -> str:

@@ -239,6 +239,44 @@ class TestClosing:
             await protocols[0].wait_for("lost")
             await asyncio.wait_for(server.wait_closed(), 5)
 
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="close_clients came in 3.13")
+    @pytest.mark.parametrize("end", ["close_clients", "abort_clients"])
+    async def test_clients_of_another_server_stay(self, loop: Loop, end: str) -> None:
+        servers: list[Any] = [await loop.create_server(Echo, "127.0.0.1", 0) for _ in range(2)]
+        clients = [(await loop.create_connection(Recorder, "127.0.0.1", port_of(server)))[1] for server in servers]
+        for client in clients:
+            client.transport.write(b"here")
+            assert await client.read(4) == b"here"
+        assert [len(server._clients) for server in servers] == [1, 1]
+        transports = [next(iter(server._clients)) for server in servers]
+        assert [transport in server._clients for transport in transports for server in servers] == [
+            True,
+            False,
+            False,
+            True,
+        ]
+        getattr(servers[0], end)()
+        await clients[0].wait_for("lost")
+        await until(lambda: len(servers[0]._clients) == 0)
+        assert list(servers[0]._clients) == []
+        assert "lost" not in clients[1].events
+        clients[1].transport.close()
+        for server in servers:
+            server.close()
+            await asyncio.wait_for(server.wait_closed(), 5)
+
+    @pytest.mark.jloop_only
+    async def test_a_transport_that_could_not_be_made_does_not_keep_the_server_from_closing(self, loop: Loop) -> None:
+        class Refusing:
+            """Has no `connection_made`: making the transport fails when it is asked for."""
+
+        server: Any = await loop.create_server(Refusing, "127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", port_of(server))) as client:
+            client.setblocking(False)
+            assert await loop.sock_recv(client, 1) == b""
+        server.close()
+        await asyncio.wait_for(server.wait_closed(), 5)
+
     async def test_leaving_the_context_closes(self, loop: Loop) -> None:
         async with await loop.create_server(Echo, "127.0.0.1", 0) as server:
             assert await ask(port_of(server)) == b"question"

@@ -89,6 +89,7 @@ final class LoopMethods {
         Upcalls.install(loop, "_remove_writer", lookup, "removeWriter", Takes.ONE);
         Upcalls.install(loop, "_is_polling", lookup, "isPolling", Takes.POSITIONAL);
         Upcalls.install(loop, "_transport_of", lookup, "transportOf", Takes.ONE);
+        Upcalls.install(loop, "_open_transports", lookup, "openTransports", Takes.NOTHING);
     }
 
     private static long contextKeyword() {
@@ -546,6 +547,16 @@ final class LoopMethods {
             PyLoop loop = PyLoop.LOOPS.get(self);
             Transport transport = loop == null ? null : loop.transport(Arguments.descriptorOrNone(argument));
             return Refs.share(transport == null ? Layout.NONE : transport.address());
+        } catch (Throwable t) {
+            return Errors.raise(t);
+        }
+    }
+
+    /** {@code _open_transports()}: a tuple of all that the engine drives. */
+    static long openTransports(long self, long unused1, long unused2, long unused3) {
+        try {
+            PyLoop loop = PyLoop.LOOPS.get(self);
+            return loop == null ? Refs.share(Layout.EMPTY_TUPLE) : loop.transports();
         } catch (Throwable t) {
             return Errors.raise(t);
         }

@@ -634,6 +634,21 @@ final class PyLoop implements LoopHost {
         return fd >= 0 && fd < transports.length ? transports[fd] : null;
     }
 
+    /** A tuple of all transports: 0 with an error set if there is no memory. */
+    long transports() {
+        long[] found = new long[transports.length + displaced.size()];
+        int count = 0;
+        for (Transport transport : transports) {
+            if (transport != null) {
+                found[count++] = Refs.share(transport.address());
+            }
+        }
+        for (Transport transport : displaced) {
+            found[count++] = Refs.share(transport.address());
+        }
+        return Refs.tuple(found, count);
+    }
+
     void add(Transport transport) {
         int fd = transport.fd();
         makeRoom(fd);

@@ -74,4 +74,30 @@ final class Refs {
     static long type(long object) {
         return Memory.getLong(object + Layout.OB_TYPE);
     }
+
+    /** A tuple of objects whose references it takes: 0 with an error set if one is 0, or there is no memory. */
+    static long tuple(long... objects) {
+        for (long object : objects) {
+            if (object == 0) {
+                for (long other : objects) {
+                    xdecref(other);
+                }
+                return 0;
+            }
+        }
+        return tuple(objects, objects.length);
+    }
+
+    /** A tuple of the first {@code count} objects, whose references it takes: 0 with an error set if there is no memory. */
+    static long tuple(long[] objects, int count) {
+        long tuple = CPython.PyTuple_New(count);
+        for (int i = 0; i < count; i++) {
+            if (tuple == 0) {
+                decref(objects[i]);
+            } else {
+                Memory.putLong(tuple + Layout.TUPLE_ITEMS + 8L * i, objects[i]);
+            }
+        }
+        return tuple;
+    }
 }

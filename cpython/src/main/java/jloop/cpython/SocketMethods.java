@@ -216,7 +216,7 @@ final class SocketMethods {
                     errno = (int) -fd;
                 }
             }
-            return tuple(tuple(accepted, count), CPython.PyLong_FromLong(errno));
+            return Refs.tuple(Refs.tuple(accepted, count), CPython.PyLong_FromLong(errno));
         } catch (Throwable t) {
             return Errors.raise(t);
         }
@@ -292,33 +292,7 @@ final class SocketMethods {
 
     /** A tuple of a descriptor and two names, whose references it takes: 0 with an error set if one is 0, or there is no memory. */
     private static long connection(int fd, long peername, long sockname) {
-        return tuple(CPython.PyLong_FromLong(fd), peername, sockname);
-    }
-
-    /** A tuple of objects whose references it takes: 0 with an error set if one is 0, or there is no memory. */
-    private static long tuple(long... objects) {
-        for (long object : objects) {
-            if (object == 0) {
-                for (long other : objects) {
-                    Refs.xdecref(other);
-                }
-                return 0;
-            }
-        }
-        return tuple(objects, objects.length);
-    }
-
-    /** A tuple of the first {@code count} objects, whose references it takes: 0 with an error set if there is no memory. */
-    private static long tuple(long[] objects, int count) {
-        long tuple = CPython.PyTuple_New(count);
-        for (int i = 0; i < count; i++) {
-            if (tuple == 0) {
-                Refs.decref(objects[i]);
-            } else {
-                Memory.putLong(tuple + Layout.TUPLE_ITEMS + 8L * i, objects[i]);
-            }
-        }
-        return tuple;
+        return Refs.tuple(CPython.PyLong_FromLong(fd), peername, sockname);
     }
 
     /** {@code _wait_for(sock, write)}: a future that is done when the socket is ready; or None. A call has just been refused with EAGAIN. */
