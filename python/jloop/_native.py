@@ -10,7 +10,7 @@ import types
 from asyncio import streams
 from typing import Any
 
-from . import _hotspot, _jvm, _modules, _platform
+from . import _hotspot, _interposition, _jvm, _modules, _platform
 
 __all__ = ["Roots", "file_number", "fileno", "load", "load_datagrams"]
 
@@ -258,6 +258,12 @@ def _runs_here() -> bool:
 
 
 def _begin_exit() -> None:
-    """Tell Java that the interpreter ends: from now on it takes part in no destructor."""
+    """Tell Java that the interpreter ends: from now on it takes part in no destructor.
+
+    Daemon threads that run callbacks then must not end, see Java's `Finalization`; from 3.14 on CPython lets them wait.
+    """
     if not _jvm.forked():
-        _Hooks().begin_exit()
+        park = sys.version_info < (3, 14) and len(sys._current_frames()) > 1
+        parking_place = _Hooks().begin_exit(park)
+        if park:
+            _interposition.exchange("pthread_exit", parking_place)

@@ -35,7 +35,7 @@ OPEN = {
 }
 
 PROGRAM = """
-    import asyncio, atexit, gc, os, signal, socket, sys, threading, time
+    import asyncio, atexit, gc, os, signal, socket, sys, threading, time, types
     from underloop import callbacks, collect, echo, load, mixed, new_event_loop, run, say
 
     async def connect():
@@ -206,6 +206,50 @@ def test_exit_with_several_daemon_threads(child: Child) -> None:
     """,
         out="done\n",
         limit=30,
+    )
+
+
+def test_exit_with_daemon_threads_that_run_callbacks_while_java_collects(child: Child) -> None:
+    """Before 3.14 CPython ends a thread that asks for the lock now, and the C library takes its stack away."""
+    child.run(
+        PROGRAM
+        + """
+    class Last:
+        sleep = staticmethod(time.sleep)
+        write = staticmethod(os.write)
+
+        def __del__(self):
+            for _ in range(30):
+                self.sleep(0.01)  # the other threads find the interpreter going down
+            for _ in range(400_000):
+                self.loop.call_later(1000, self.sleep)  # fills Java's young generation
+            self.write(1, b"late\\n")
+
+    def spin():
+        own = new_event_loop()
+
+        def again():
+            own.call_soon(again)
+            sum(range(100))
+
+        own.call_soon(again)
+        own.call_soon(started.release)
+        own.run_forever()
+
+    sys.setswitchinterval(1e-5)
+    started = threading.Semaphore(0)
+    for number in range(24):  # more stacks than the C library keeps
+        threading.Thread(target=spin, daemon=True).start()
+    for number in range(24):
+        started.acquire()
+    # not in this module, whose names live as long as the threads' frames
+    sys.modules["late"] = types.ModuleType("late")
+    sys.modules["late"].last = Last()
+    sys.modules["late"].last.loop = new_event_loop()
+    say("done")
+    """,
+        out="done\nlate\n",
+        limit=60,
     )
 
 

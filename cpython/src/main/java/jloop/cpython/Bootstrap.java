@@ -31,7 +31,7 @@ public final class Bootstrap {
             PyErrAlreadySet.check(CPython.PyObject_SetAttrString(hooks, Memory.cString("fork_word"), forkWord));
             Refs.decref(forkWord);
             Upcalls.install(hooks, "prepare_fork", MethodHandles.lookup(), "prepareFork", Takes.NOTHING);
-            Upcalls.install(hooks, "begin_exit", MethodHandles.lookup(), "beginExit", Takes.NOTHING);
+            Upcalls.install(hooks, "begin_exit", MethodHandles.lookup(), "beginExit", Takes.ONE);
             Upcalls.install(hooks, "install_datagrams", MethodHandles.lookup(), "installDatagrams", Takes.NOTHING);
         } catch (Throwable t) {
             if (Native.find("PyErr_SetString") == 0) {
@@ -82,11 +82,11 @@ public final class Bootstrap {
         }
     }
 
-    /** {@code begin_exit()}: the interpreter is about to end. */
-    static long beginExit(long self, long unused1, long unused2, long unused3) {
+    /** {@code begin_exit(park)}: the interpreter is about to end. Returns {@link Finalization#parkingPlace} if asked to. */
+    static long beginExit(long self, long park, long unused1, long unused2) {
         try {
             Finalization.begin();
-            return Upcalls.none();
+            return CPython.PyLong_FromLong(park == Layout.TRUE ? Finalization.parkingPlace() : 0);
         } catch (Throwable t) {
             return Errors.raise(t);
         }
