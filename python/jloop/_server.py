@@ -38,7 +38,7 @@ def count_clients(server: Any) -> None:
         server._clients = _Clients(server.get_loop())
 
 
-class _Clients(WeakSet[Any]):
+class _Clients:
     """A server's transports, in the place of its `WeakSet`: our own are counted, and looked for where somebody asks.
 
     The engine holds them, so they are there until they leave. An entry of the set for each, with its weak reference, is
@@ -46,36 +46,33 @@ class _Clients(WeakSet[Any]):
     """
 
     def __init__(self, loop: Any) -> None:
-        super().__init__()
         self._loop = loop  # not the server: it is to be freed without the collector
         self._count = 0
+        self._others: WeakSet[Any] = WeakSet()
 
-    def add(self, item: Any) -> None:
-        if type(item) is SocketTransport:
+    def add(self, transport: Any) -> None:
+        if type(transport) is SocketTransport:
             self._count += 1
         else:
-            super().add(item)
+            self._others.add(transport)
 
-    def discard(self, item: Any) -> None:
-        if type(item) is SocketTransport:
+    def discard(self, transport: Any) -> None:
+        if type(transport) is SocketTransport:
             self._count -= 1
         else:
-            super().discard(item)
+            self._others.discard(transport)
 
     def __len__(self) -> int:
-        return self._count + super().__len__()
-
-    def __contains__(self, item: Any) -> bool:
-        return any(item is client for client in self)
+        return self._count + len(self._others)
 
     def __iter__(self) -> Iterator[Any]:
         for transport in self._loop._open_transports():
             if type(transport) is SocketTransport and getattr(transport._server, "_clients", None) is self:
                 yield transport
-        yield from super().__iter__()
+        yield from self._others
 
-    def copy(self) -> WeakSet[Any]:  # type: ignore[override]
-        return WeakSet(self)
+    def copy(self) -> set[Any]:
+        return set(self)
 
 
 class Acceptor:
