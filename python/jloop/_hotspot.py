@@ -2,9 +2,10 @@
 
 For forks: a forked child that is inside of Java when it is forked has to return through it once. The JVM's other
 threads are in the parent, and the locks that they held stay locked in the child: those of the compiler, which works
-whenever there is something new to compile. So they come to rest before the fork, and the child asks nothing of them:
-HotSpot counts calls, and would hand a method over, by a queue with a lock. No option does either in a running JVM;
-flags do. And for `_warm_up`, which needs methods that HotSpot has for its own tests.
+whenever there is something new to compile. Nor does a stop of all threads end there, that of a collection for one. So
+those threads come to rest before the fork, and the child asks nothing of them: HotSpot counts calls, and would hand a
+method over, by a queue with a lock. No option does either in a running JVM; flags do. And for `_warm_up`, which needs
+methods that HotSpot has for its own tests.
 """
 
 import os
@@ -26,33 +27,46 @@ _WHITE_BOX = "WhiteBoxAPI"
 _PRINT = "DisplayVMOutput"
 _USED = frozenset((_COMPILE, _ASK_FOR_NOTHING, _WHITE_BOX, _PRINT))
 
-_WARM_UP = "jloop warm-up"  # the thread that hands methods to them: jloop._warm_up
+# Parts of the names of threads, of which the kernel keeps fifteen bytes.
+_COMPILERS = ("CompilerThre", "jloop warm-up")  # the latter hands methods to them: jloop._warm_up
+_STOPPERS = ("VM Thread", "GC Thread", "G1 ", "ZWorker", "Shenandoah")  # while all others are stopped
 
 _PAUSE = 200  # microseconds
 _MAX_PAUSES = 1000  # a method that takes the compiler longer is not waited for: it seldom holds a lock
 
 _white_box_lock = threading.Lock()
 _compiled: int | None = None  # whether HotSpot compiled before it was told to rest; None: it never was
+_forks_under_way = 0  # of threads that run a loop each
+_fork_lock = threading.RLock()  # for these two, no child takes it; a signal handler may fork just here
 
 
 def rest() -> None:
-    """Let the compiler's threads come to rest, before a fork. GIL held all the time. Takes a millisecond at least."""
-    global _compiled
+    """Let the JVM's threads come to rest, before a fork: the compiler's, and who stops all others. GIL held."""
+    global _compiled, _forks_under_way
     flags = _flags()
-    if _COMPILE not in flags or _ASK_FOR_NOTHING not in flags:
-        return
-    _compiled = _jvm.read_long(flags[_COMPILE]) & 0xFF
-    _jvm.write_byte(flags[_COMPILE], 0)
-    for _ in range(_MAX_PAUSES):
-        if not _compiler_works():
-            break
-        _jvm.pause(_PAUSE)
+    tells_compilers = _COMPILE in flags and _ASK_FOR_NOTHING in flags
+    names = _STOPPERS + _COMPILERS if tells_compilers else _STOPPERS
+    with _fork_lock:
+        _forks_under_way += 1
+        if _forks_under_way == 1 and tells_compilers:
+            _compiled = _jvm.read_long(flags[_COMPILE]) & 0xFF
+            _jvm.write_byte(flags[_COMPILE], 0)
+    with suppress(OSError):  # no /proc, or no descriptor left
+        for _ in range(_MAX_PAUSES):
+            threads = os.listdir("/proc/self/task")
+            # Twice: a thread that was looked at may sleep since it waits for one that was not yet to stop all others.
+            if not _works(threads, names) and not _works(threads, names):
+                break
+            _jvm.pause(_PAUSE)
 
 
 def go_on() -> None:
     """Let them work again, after the fork, in the parent."""
-    if _compiled is not None:
-        _jvm.write_byte(_flags()[_COMPILE], _compiled)
+    global _forks_under_way
+    with _fork_lock:
+        _forks_under_way -= 1
+        if _compiled is not None and not _forks_under_way:
+            _jvm.write_byte(_flags()[_COMPILE], _compiled)
 
 
 def ask_for_nothing() -> None:
@@ -82,12 +96,12 @@ def white_box() -> Iterator[None]:
             _jvm.write_byte(flag, before)
 
 
-def _compiler_works() -> bool:
-    for thread in os.listdir("/proc/self/task"):
-        with suppress(OSError), open(f"/proc/self/task/{thread}/stat") as file:  # it may just have ended
-            name, _, state = file.read().rpartition(") ")
-            if ("CompilerThre" in name or _WARM_UP in name) and not state.startswith("S"):
-                return True
+def _works(threads: list[str], names: tuple[str, ...]) -> bool:
+    """Whether one of these threads has one of these names and does something. GIL held, so nobody begins meanwhile."""
+    for thread in threads:
+        name, _, state = _jvm.read_file(f"/proc/self/task/{thread}/stat").rpartition(") ")  # "": it has just ended
+        if any(part in name for part in names) and not state.startswith("S"):
+            return True
     return False
 
 

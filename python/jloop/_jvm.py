@@ -41,6 +41,7 @@ __all__ = [
     "options",
     "pause",
     "read_bytes",
+    "read_file",
     "read_long",
     "read_string",
     "remember_type_slots",
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 _DESCRIPTORS = 16_384  # for which the kernel's table has room from the start
+_FILE_START = 512  # bytes
 _LARGE_BLOCK = 4 * 1024 * 1024  # bytes
 _PROT_READ, _PROT_WRITE = 1, 2  # sys/mman.h
 _LC_ALL = 6  # bits/locale.h
@@ -152,6 +154,19 @@ def pause(microseconds: int) -> None:
     _libc.usleep(microseconds)
 
 
+def read_file(path: str) -> str:
+    """The first bytes of a file, without giving the GIL away; nothing of one that cannot be read."""
+    fd = _libc.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
+    if fd < 0:
+        return ""
+    try:
+        start = ctypes.create_string_buffer(_FILE_START)
+        size = _libc.read(fd, start, len(start))
+    finally:
+        _libc.close(fd)
+    return start.raw[: max(0, size)].decode("utf-8", "replace")
+
+
 def make_writable(address: int, size: int, writable: bool) -> None:
     """Make pages writable, or read-only again; the address is a page's. Raises OSError."""
     if _libc.mprotect(address, size, _PROT_READ | (_PROT_WRITE if writable else 0)) != 0:
@@ -177,6 +192,7 @@ _TYPE_SLOTS = (48, 184)  # tp_dealloc and tp_traverse of PyTypeObject; Java chec
 _type_slots: dict[int, int] = {}  # as they were before, by address
 _javas_type_slots: dict[int, int] = {}
 _forks_under_way = 0
+_type_slots_lock = threading.RLock()  # a signal handler may fork while this thread holds it
 
 
 def remember_type_slots(cls: type) -> None:
@@ -193,20 +209,22 @@ def leave_type_slots() -> None:
     holds counts as held by somebody unknown.
     """
     global _forks_under_way
-    if not _forks_under_way:
-        _javas_type_slots.update((address, read_long(address)) for address in _type_slots)
-        for address, value in _type_slots.items():
-            write_long(address, value)
-    _forks_under_way += 1
+    with _type_slots_lock:
+        _forks_under_way += 1
+        if _forks_under_way == 1:
+            _javas_type_slots.update((address, read_long(address)) for address in _type_slots)
+            for address, value in _type_slots.items():
+                write_long(address, value)
 
 
 def take_type_slots_again() -> None:
     """Let them enter Java again, in the parent, after the fork."""
     global _forks_under_way
-    _forks_under_way -= 1
-    if not _forks_under_way:
-        for address, value in _javas_type_slots.items():
-            write_long(address, value)
+    with _type_slots_lock:
+        _forks_under_way -= 1
+        if not _forks_under_way:
+            for address, value in _javas_type_slots.items():
+                write_long(address, value)
 
 
 def is_started() -> bool:
@@ -357,9 +375,10 @@ def user_options() -> list[str]:
 
 
 def _after_fork() -> None:
-    global _forked, _lock
+    global _forked, _lock, _type_slots_lock
     _forked = _machine is not None
     _lock = threading.Lock()
+    _type_slots_lock = threading.RLock()
 
 
 def destroy() -> None:
@@ -490,6 +509,9 @@ _SA_RESTORER = 0x04000000  # asm/signal.h of x86-64; the C library adds it
 
 _libc = ctypes.PyDLL(None)
 _libc.sigaction.argtypes = (c_int, POINTER(_Sigaction), POINTER(_Sigaction))
+_libc.open.argtypes = (c_char_p, c_int)
+_libc.read.argtypes = (c_int, c_void_p, c_size_t)
+_libc.read.restype = ctypes.c_ssize_t
 _libc.mprotect.argtypes = (c_void_p, c_size_t, c_int)
 _libc.setenv.argtypes = (c_char_p, c_char_p, c_int)
 _libc.unsetenv.argtypes = (c_char_p,)

@@ -403,6 +403,100 @@ def test_what_a_callback_wrote_before_it_forked_is_sent_once(jloop_child: Child)
     )
 
 
+def test_a_callback_that_forks_while_java_collects(jloop_child: Child) -> None:
+    """The child has to leave through Java, where nobody ends the collection's stop that it was forked in."""
+    jloop_child.run(
+        with_fork("""
+    import ctypes
+    from jloop import _jvm
+
+    def collect_java():  # System.gc() without the GIL, with pauses in which a fork can find nothing under way
+        with _jvm._machine._environment() as jni:
+            system = jni.call(6, ctypes.c_void_p, ctypes.c_char_p(b"java/lang/System"))  # FindClass
+            names = ctypes.c_char_p(b"gc"), ctypes.c_char_p(b"()V")
+            gc = jni.call(113, ctypes.c_void_p, ctypes.c_void_p(system), *names)  # GetStaticMethodID
+            prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+            call = prototype(jni._functions[143])  # CallStaticVoidMethodA
+            while not done:
+                call(jni._object, system, gc, None)
+                time.sleep(0.01)
+
+    def fork():
+        pid = os.fork()
+        if not pid:
+            return
+        deadline = time.monotonic() + 30
+        while True:
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                statuses.add(os.waitstatus_to_exitcode(status))
+                break
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.002)
+
+    async def main():
+        for _ in range(30):
+            loop.call_soon(fork)
+            await asyncio.sleep(0.003)
+
+    loop = new_event_loop()
+    kept = [loop.call_later(1000, print) for _ in range(100_000)]  # a collection takes a while
+    parent, done, statuses = os.getpid(), False, set()
+    thread = threading.Thread(target=collect_java)
+    thread.start()
+    try:
+        loop.run_until_complete(main())
+    except RuntimeError:
+        os._exit(7 if os.getpid() != parent else 1)
+    done = True
+    thread.join()
+    say(statuses)
+    for handle in kept:
+        handle.cancel()
+    loop.close()
+    """),
+        out="{7}\n",
+    )
+
+
+def test_callbacks_that_fork_in_several_threads_leave_the_jvm_as_it_was(jloop_child: Child) -> None:
+    jloop_child.run(
+        with_fork("""
+    from jloop import _hotspot, _jvm
+
+    def fork(loop, times):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        if times:
+            loop.call_soon(fork, loop, times - 1)
+        else:
+            loop.stop()
+
+    def run_one():
+        loop = new_event_loop()
+        loop.call_soon(fork, loop, 40)
+        loop.run_forever()
+        loop.close()
+
+    new_event_loop().close()
+    compiles = lambda: _jvm.read_long(_hotspot.compiler_flags()[0]) & 0xFF
+    slots = lambda: [_jvm.read_long(address) for address in _jvm._type_slots]
+    compiled, javas = compiles(), slots()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=run_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say(compiled, compiles(), slots() == javas)
+    """),
+        out="1 1 True\n",
+    )
+
+
 def test_a_signal_handler_that_forks_in_the_wait(jloop_child: Child) -> None:
     jloop_child.run(
         with_fork("""
