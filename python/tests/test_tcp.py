@@ -322,3 +322,53 @@ def test_a_write_after_the_loop_is_closed_is_sent_at_once(loop: Loop) -> None:
             transport.close()
         transport._sock.close()  # type: ignore[attr-defined]
         transport._sock = None  # type: ignore[attr-defined]  # or its end is a ResourceWarning
+
+
+async def test_the_end_that_comes_with_the_last_bytes_is_told_after_what_they_made_ready(loop: Loop) -> None:
+    ours, theirs = tcp_socketpair()
+    theirs.sendall(b"question")
+    theirs.shutdown(socket.SHUT_WR)
+
+    class Answering(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            loop.call_soon(self.transport.write, b"answer to " + data)
+
+    with theirs:
+        await loop.connect_accepted_socket(Answering, ours)
+        assert await asyncio.to_thread(receive_all, theirs) == b"answer to question"
+
+
+async def test_bytes_behind_urgent_data_are_read(loop: Loop) -> None:
+    ours, theirs = tcp_socketpair()
+    with theirs:
+        transport, protocol = await loop.connect_accepted_socket(Recorder, ours)
+        theirs.send(b"before")
+        theirs.send(b"!", socket.MSG_OOB)
+        theirs.send(b"behind")
+        await until(lambda: protocol.data == b"beforebehind")
+        transport.close()
+
+
+async def test_a_protocol_with_a_small_buffer_reads_all_that_came_at_once(loop: Loop) -> None:
+    ours, theirs = tcp_socketpair()
+    read = bytearray()
+
+    class Small(asyncio.BufferedProtocol):
+        buffer = bytearray(7)
+
+        def get_buffer(self, sizehint: int) -> bytearray:
+            return self.buffer
+
+        def buffer_updated(self, nbytes: int) -> None:
+            read.extend(self.buffer[:nbytes])
+
+    with theirs:
+        transport, _ = await loop.connect_accepted_socket(Small, ours)
+        data = pattern(10_000)
+        theirs.sendall(data)
+        await until(lambda: len(read) == len(data))
+        assert read == data
+        transport.close()

@@ -41,7 +41,12 @@ public abstract class Channel extends Pollable {
     }
 
     public final void stopReading() {
-        loop.setInterest(this, interest & ~READ);
+        stopWatching(READ);
+    }
+
+    final void stopWatching(int readiness) {
+        int left = interest & ~readiness;
+        loop.setInterest(this, left == EDGE ? 0 : left);
     }
 
     public final boolean isReading() {

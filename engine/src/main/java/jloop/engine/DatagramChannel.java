@@ -344,7 +344,7 @@ public abstract class DatagramChannel extends Channel {
         blocked = false;
         flush();
         if (!blocked) {
-            loop.setInterest(this, interest & ~WRITE);
+            stopWatching(WRITE);
         }
         drained();
     }
@@ -353,7 +353,7 @@ public abstract class DatagramChannel extends Channel {
     public final void discardQueue() {
         if (blocked) {
             blocked = false;
-            loop.setInterest(this, interest & ~WRITE);
+            stopWatching(WRITE);
         }
         queued = false;
         for (int i = 0; i < queue.count(); i++) {

@@ -134,6 +134,9 @@ final class EpollPoller implements AutoCloseable {
         }
         if ((interest & Pollable.EDGE) != 0) {
             events |= Epoll.EPOLLET;
+            if ((interest & Pollable.READ) != 0) {
+                events |= Epoll.EPOLLRDHUP | Epoll.EPOLLPRI;
+            }
         }
         Epoll.put(memory.single, events, (long) pollable.generation << 32 | pollable.fd);
         return Epoll.ctl(state, epfd, op, pollable.fd, memory.single);
@@ -181,7 +184,10 @@ final class EpollPoller implements AutoCloseable {
             int events = Epoll.events(memory.events, i);
             // As asyncio's selector: an error or a hang-up wakes reader and writer
             int readiness = ((events & ~Epoll.EPOLLOUT) != 0 ? Pollable.READ : 0)
-                    | ((events & ~Epoll.EPOLLIN) != 0 ? Pollable.WRITE : 0);
+                    | ((events & ~(Epoll.EPOLLIN | Epoll.EPOLLRDHUP | Epoll.EPOLLPRI)) != 0 ? Pollable.WRITE : 0);
+            if ((events & ~(Epoll.EPOLLIN | Epoll.EPOLLOUT)) != 0) {
+                pollable.endNear = true;
+            }
             if ((readiness & pollable.interest) != 0) {
                 pollable.ready(readiness & pollable.interest);
             }

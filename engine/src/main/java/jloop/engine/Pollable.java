@@ -11,7 +11,10 @@ public abstract class Pollable {
     /** Interest in, and readiness of, writing; errors count. */
     public static final int WRITE = 2;
 
-    /** With either: readiness is reported when it begins, not as long as it lasts ({@code EPOLLET}). */
+    /**
+     * With either: readiness is reported when it begins, not as long as it lasts ({@code EPOLLET}), and {@link #endNear} when
+     * a read may leave something behind.
+     */
     public static final int EDGE = 4;
 
     final int fd;
@@ -19,6 +22,8 @@ public abstract class Pollable {
     int interest;
     /** Tells this registration from earlier ones of the same descriptor number. Owned by the poller. */
     int generation;
+    /** The kernel told of an end, an error or urgent data with an edge: what comes last is not told of again. */
+    boolean endNear;
 
     protected Pollable(int fd) {
         this.fd = fd;

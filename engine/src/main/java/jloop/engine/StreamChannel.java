@@ -17,6 +17,12 @@ public abstract class StreamChannel extends Channel {
      */
     private static final int MAX_READS = 16;
 
+    /**
+     * Bytes of one read from which on levels are watched. An edge wakes us for what comes just after a read has emptied the
+     * connection; while the poller looks again, more of it comes.
+     */
+    private static final long MUCH = 32 * 1024;
+
     private static final long DEFAULT_HIGH_WATER = 64 * 1024;
     /** Bytes in a row after which more are gathered: an answer that someone waits for is seldom so long. */
     private static final long GATHERED_AFTER = 4 << 20;
@@ -30,6 +36,8 @@ public abstract class StreamChannel extends Channel {
     private long highWater = DEFAULT_HIGH_WATER;
     /** Bytes sent since the peer last sent something. */
     private long sentInARow;
+    /** {@link #EDGE} if the kernel reports edges of this connection, 0 if not, -1 before reading starts. */
+    private int edge = -1;
     /** Bytes that the kernel has room for, which are gathered before they are sent; 0: none are. */
     private long gathered;
 
@@ -78,6 +86,22 @@ public abstract class StreamChannel extends Channel {
 
     // ---- reading
 
+    /**
+     * Starts or resumes reading. Returns 0, or {@code -errno}.
+     *
+     * <p>Of TCP the kernel reports edges, which saves it a look at each connection that was read empty. A read that gets
+     * less than there is memory for has emptied one, unless an end, an error or urgent data follows, of which the kernel
+     * tells. Other connections keep what begins another message, or carries a descriptor, for the next read. Where much
+     * comes at a time levels are better: {@link #MUCH}.
+     */
+    @Override
+    public final int startReading() {
+        if (edge < 0) {
+            edge = Sockets.isTcp(loop.state(), fd, loop.memory().iovecs()) ? EDGE : 0;
+        }
+        return loop.setInterest(this, interest | READ | edge);
+    }
+
     @Override
     final void readable() {
         for (int reads = MAX_READS; reads > 0 && isReading() && !loop.isLeaving(); reads--) {
@@ -85,25 +109,49 @@ public abstract class StreamChannel extends Channel {
                 return;
             }
         }
+        readAgain();
+    }
+
+    /**
+     * No edge tells of what is left: looks for it in the next iteration, after what the last read has made ready, which may
+     * want to write before an end is told of.
+     */
+    private void readAgain() {
+        if (edge == EDGE && isReading()) {
+            loop.ready().add(EventLoop.eventEntry(this, false));
+        }
     }
 
     /** Returns whether the read filled all the memory there was for it. */
     private boolean readOnce() {
         long address = readAddress();
         if (address == 0) {
+            readAgain();
             return false;
         }
         long capacity = readCapacity();
         long count = isGone() ? -Errno.EBADF : Sockets.recv(loop.state(), fd, address, capacity);
         if (count > 0) {
             sentInARow = 0;
+            if (count >= MUCH && edge == EDGE) {
+                edge = 0;
+                loop.setInterest(this, interest & ~EDGE);
+            }
             received(address, count);
+            if (endNear && count < capacity) {
+                readAgain();
+            }
         } else if (count == 0) {
             endOfFile();
         } else if (count != -Errno.EAGAIN && count != -Errno.EINTR) {
             readFailed((int) -count);
         } else {
             readSkipped();
+            if (count == -Errno.EINTR) {
+                readAgain();
+            } else {
+                endNear = false;
+            }
         }
         return count == capacity;
     }
@@ -262,7 +310,7 @@ public abstract class StreamChannel extends Channel {
 
     private void unblock() {
         blocked = false;
-        loop.setInterest(this, interest & ~WRITE);
+        stopWatching(WRITE);
     }
 
     private void fail(int errno) {
@@ -278,7 +326,7 @@ public abstract class StreamChannel extends Channel {
         blocked = false;
         flush();
         if (!blocked) {
-            loop.setInterest(this, interest & ~WRITE);
+            stopWatching(WRITE);
         }
         drained();
     }

@@ -3,12 +3,13 @@ package jloop.engine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jloop.engine.linux.Addresses;
 import jloop.engine.linux.CallState;
 import jloop.engine.linux.Files;
 import jloop.engine.linux.Native;
 import jloop.engine.linux.Sockets;
 
-/** Two connected, non-blocking Unix sockets. */
+/** Two connected, non-blocking sockets, of Unix or of TCP. */
 final class SocketPair implements AutoCloseable {
     private static final int AF_UNIX = 1;
     private static final int SOCK_STREAM = 1;
@@ -18,6 +19,18 @@ final class SocketPair implements AutoCloseable {
     private static final int SOL_SOCKET = 1;
     private static final int SO_SNDBUF = 7;
 
+    private static final int SO_LINGER = 13;
+    private static final int MSG_OOB = 1;
+    private static final int F_SETFL = 4;
+
+    private static final long accept4 = Native.symbol("accept4");
+    private static final long bind = Native.symbol("bind");
+    private static final long connect = Native.symbol("connect");
+    private static final long fcntl = Native.symbol("fcntl");
+    private static final long getsockname = Native.symbol("getsockname");
+    private static final long listen = Native.symbol("listen");
+    private static final long send = Native.symbol("send");
+    private static final long socket = Native.symbol("socket");
     private static final long socketpair = Native.symbol("socketpair");
     private static final long setsockopt = Native.symbol("setsockopt");
 
@@ -34,6 +47,41 @@ final class SocketPair implements AutoCloseable {
         return new SocketPair(SOCK_DGRAM);
     }
 
+    static SocketPair ofTcp() {
+        try (Arena arena = Arena.ofConfined()) {
+            CallState state = new CallState();
+            int listener = call(Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
+            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
+            Addresses.putFamily(address, Addresses.AF_INET);
+            Addresses.parse(
+                    Addresses.AF_INET, arena.allocateFrom("127.0.0.1").address(), address + Addresses.IN_ADDRESS);
+            call(Native.call(bind, listener, address, Addresses.IN_SIZE));
+            call(Native.call(listen, listener, 1));
+            MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Addresses.IN_SIZE);
+            call(Native.call(getsockname, listener, address, length.address()));
+            int theirs = call(Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
+            call(Native.call(connect, theirs, address, Addresses.IN_SIZE));
+            int ours = call(Native.call(accept4, listener, 0, 0, SOCK_NONBLOCK));
+            Files.close(state, listener);
+            call(Native.call(fcntl, theirs, F_SETFL, SOCK_NONBLOCK));
+            return new SocketPair(ours, theirs);
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    private static int call(long result) {
+        if ((int) result < 0) {
+            throw new IllegalStateException("a call for a socket failed");
+        }
+        return (int) result;
+    }
+
+    private SocketPair(int ours, int theirs) {
+        this.ours = ours;
+        this.theirs = theirs;
+    }
+
     private SocketPair(int type) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment pair = arena.allocate(8, 4);
@@ -46,6 +94,27 @@ final class SocketPair implements AutoCloseable {
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
+    }
+
+    /** Sends one byte of urgent data from the peer. */
+    void sendUrgent(int urgent) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_BYTE, (byte) urgent);
+            call(Native.call(send, theirs, value.address(), 1, MSG_OOB));
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    /** Has the peer reset the connection. */
+    void resetByPeer() {
+        try (Arena arena = Arena.ofConfined()) { // struct linger {int l_onoff; int l_linger;}
+            MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, 1, 0);
+            call(Native.call(setsockopt, theirs, SOL_SOCKET, SO_LINGER, value.address(), value.byteSize(), 0));
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+        closeTheirs();
     }
 
     /** Has the kernel keep that many bytes that we send; it may allow half of it, and counts twice as many. */

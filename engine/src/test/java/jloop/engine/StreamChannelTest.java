@@ -7,8 +7,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -20,7 +18,7 @@ class StreamChannelTest {
     private final TestHost host = new TestHost();
     private final SocketPair pair = new SocketPair();
     private final Arena arena = Arena.ofConfined();
-    private final Recorder channel = new Recorder(host.loop, pair.ours);
+    private final RecordingStream channel = new RecordingStream(host.loop, pair.ours);
 
     @AfterEach
     void close() {
@@ -331,7 +329,7 @@ class StreamChannelTest {
     void shouldNotTouchADescriptorThatItsOwnerHasClosed() {
         MemorySegment record = arena.allocate(ValueLayout.JAVA_INT);
         record.set(ValueLayout.JAVA_INT, 0, pair.ours);
-        Recorder borrowed = new Recorder(host.loop, pair.ours, record.address());
+        RecordingStream borrowed = new RecordingStream(host.loop, pair.ours, record.address());
         borrowed.startReading();
         pair.send(ascii("first"));
         host.loop.runOnce();
@@ -370,70 +368,5 @@ class StreamChannelTest {
     private void write(StreamChannel target, byte[] bytes, long owner) {
         MemorySegment segment = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
         target.write(segment.address(), bytes.length, owner);
-    }
-
-    private static final class Recorder extends StreamChannel {
-        final ByteArrayOutputStream read = new ByteArrayOutputStream();
-        final List<String> events = new ArrayList<>();
-        final List<Long> released = new ArrayList<>();
-        final List<Long> reads = new ArrayList<>();
-        long capacity = super.readCapacity();
-        Runnable whenRead = () -> {};
-
-        Recorder(EventLoop loop, int fd) {
-            this(loop, fd, 0);
-        }
-
-        Recorder(EventLoop loop, int fd, long record) {
-            super(loop, fd, record);
-        }
-
-        @Override
-        protected long readCapacity() {
-            return capacity;
-        }
-
-        @Override
-        protected void received(long address, long count) {
-            reads.add(count);
-            whenRead.run();
-            read.writeBytes(MemorySegment.ofAddress(address).reinterpret(count).toArray(ValueLayout.JAVA_BYTE));
-        }
-
-        @Override
-        protected void endOfFile() {
-            events.add("end of file");
-            stopReading();
-        }
-
-        @Override
-        protected void readFailed(int errno) {
-            events.add("read failed " + errno);
-        }
-
-        @Override
-        protected void writeFailed(int errno) {
-            events.add("write failed " + errno);
-        }
-
-        @Override
-        protected void aboveHighWater() {
-            events.add("above high water");
-        }
-
-        @Override
-        protected void blocked() {
-            events.add("blocked");
-        }
-
-        @Override
-        protected void drained() {
-            events.add("drained");
-        }
-
-        @Override
-        protected void releaseOwner(long owner) {
-            released.add(owner);
-        }
     }
 }

@@ -20,7 +20,9 @@ public final class Epoll {
 
     // events
     public static final int EPOLLIN = 0x1;
+    public static final int EPOLLPRI = 0x2;
     public static final int EPOLLOUT = 0x4;
+    public static final int EPOLLRDHUP = 0x2000;
     public static final int EPOLLET = 1 << 31;
 
     private static final int EPOLL_CLOEXEC = 0x80000; // O_CLOEXEC, asm-generic/fcntl.h

@@ -28,6 +28,7 @@ public final class Sockets {
     public static final int IOVEC_SIZE = 16;
 
     private static final int SOL_SOCKET = 1; // asm-generic/socket.h
+    private static final int SO_PROTOCOL = 38;
     private static final int SO_MEMINFO = 55;
     private static final int MEMINFO_WMEM_ALLOC = 8; // bytes; linux/sock_diag.h
     private static final int MEMINFO_SNDBUF = 12;
@@ -104,6 +105,19 @@ public final class Sockets {
         // of TCP what is queued counts, of others what is under way
         int used = Math.max(Memory.getInt(scratch + MEMINFO_WMEM_QUEUED), Memory.getInt(scratch + MEMINFO_WMEM_ALLOC));
         return (long) Memory.getInt(scratch + MEMINFO_SNDBUF) - used;
+    }
+
+    /**
+     * {@code int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen)} with {@code SO_PROTOCOL}:
+     * whether this is a connection of TCP.
+     *
+     * @param scratch address of 8 bytes
+     */
+    public static boolean isTcp(CallState state, int fd, long scratch) {
+        long length = scratch + Integer.BYTES;
+        Memory.putInt(length, Integer.BYTES);
+        return state.callInt(getsockopt, fd, SOL_SOCKET, SO_PROTOCOL, scratch, length) == 0
+                && Memory.getInt(scratch) == IPPROTO_TCP;
     }
 
     /**
