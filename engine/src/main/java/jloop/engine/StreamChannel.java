@@ -141,17 +141,18 @@ public abstract class StreamChannel extends Channel {
             if (endNear && count < capacity) {
                 readAgain();
             }
-        } else if (count == 0) {
-            endOfFile();
-        } else if (count != -Errno.EAGAIN && count != -Errno.EINTR) {
-            readFailed((int) -count);
-        } else {
+        } else if (count == -Errno.EAGAIN) {
+            endNear = false;
             readSkipped();
-            if (count == -Errno.EINTR) {
-                readAgain();
+        } else {
+            if (count == 0) {
+                endOfFile();
+            } else if (count == -Errno.EINTR) {
+                readSkipped();
             } else {
-                endNear = false;
+                readFailed((int) -count);
             }
+            readAgain(); // told again as long as nobody stops reading for it
         }
         return count == capacity;
     }

@@ -14,6 +14,7 @@ final class RecordingStream extends StreamChannel {
     final List<Long> reads = new ArrayList<>();
     long capacity = super.readCapacity();
     Runnable whenRead = () -> {};
+    Runnable whenEnded = this::stopReading;
 
     RecordingStream(EventLoop loop, int fd) {
         this(loop, fd, 0);
@@ -38,7 +39,7 @@ final class RecordingStream extends StreamChannel {
     @Override
     protected void endOfFile() {
         events.add("end of file");
-        stopReading();
+        whenEnded.run();
     }
 
     @Override

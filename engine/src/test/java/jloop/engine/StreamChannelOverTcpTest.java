@@ -52,6 +52,17 @@ class StreamChannelOverTcpTest {
     }
 
     @Test
+    void shouldTellTheEndAgainWhereTheListenerGoesOnReading() {
+        channel.whenEnded = () -> {};
+        channel.startReading();
+        pair.closeTheirs();
+
+        runUntil(() -> channel.events.size() == 3);
+
+        assertThat(channel.events).containsOnly("end of file");
+    }
+
+    @Test
     void shouldTellTheErrorThatFollowsTheLastBytes() {
         pair.send(ascii("last"));
         pair.resetByPeer();
