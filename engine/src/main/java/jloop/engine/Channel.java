@@ -41,12 +41,7 @@ public abstract class Channel extends Pollable {
     }
 
     public final void stopReading() {
-        stopWatching(READ);
-    }
-
-    final void stopWatching(int readiness) {
-        int left = interest & ~readiness;
-        loop.setInterest(this, left == EDGE ? 0 : left);
+        loop.setInterest(this, interest & ~READ);
     }
 
     public final boolean isReading() {

@@ -344,7 +344,7 @@ public abstract class DatagramChannel extends Channel {
         blocked = false;
         flush();
         if (!blocked) {
-            stopWatching(WRITE);
+            loop.setInterest(this, interest & ~WRITE);
         }
         drained();
     }
@@ -353,7 +353,7 @@ public abstract class DatagramChannel extends Channel {
     public final void discardQueue() {
         if (blocked) {
             blocked = false;
-            stopWatching(WRITE);
+            loop.setInterest(this, interest & ~WRITE);
         }
         queued = false;
         for (int i = 0; i < queue.count(); i++) {

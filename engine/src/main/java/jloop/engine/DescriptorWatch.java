@@ -100,7 +100,7 @@ public abstract class DescriptorWatch extends Pollable {
         } else if ((interest & EDGE) != 0) {
             wanted = interest | newWaits;
         } else {
-            wanted = newWaits == 0 ? 0 : newWaits | EDGE;
+            wanted = newWaits | EDGE;
         }
         int result = loop.setInterest(this, wanted);
         if (result == 0) {
@@ -131,9 +131,7 @@ public abstract class DescriptorWatch extends Pollable {
         } else {
             unwanted = 0;
             loop.setInterest(this, 0);
-            if (waits != 0) {
-                loop.setInterest(this, waits | EDGE);
-            }
+            loop.setInterest(this, waits | EDGE);
         }
     }
 

@@ -297,13 +297,17 @@ public final class EventLoop implements AutoCloseable {
         }
     }
 
-    /** Watches {@code pollable} for {@code interest}; 0 stops it. Returns 0, or {@code -errno} with nothing changed. */
+    /**
+     * Watches {@code pollable} for {@code interest}; with neither {@link Pollable#READ} nor {@link Pollable#WRITE} in it that
+     * stops. Returns 0, or {@code -errno} with nothing changed.
+     */
     public int setInterest(Pollable pollable, int interest) {
+        int wanted = (interest & (Pollable.READ | Pollable.WRITE)) == 0 ? 0 : interest;
         if (closed) { // by code that ran in the middle of something
-            return interest == 0 ? 0 : -Errno.EBADF;
+            return wanted == 0 ? 0 : -Errno.EBADF;
         }
         touched = true;
-        return poller.setInterest(pollable, interest);
+        return poller.setInterest(pollable, wanted);
     }
 
     /** Registers a pollable once more whose descriptor may have become another. Returns 0, or {@code -errno}. */

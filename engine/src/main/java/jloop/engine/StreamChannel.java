@@ -36,13 +36,14 @@ public abstract class StreamChannel extends Channel {
     private long highWater = DEFAULT_HIGH_WATER;
     /** Bytes sent since the peer last sent something. */
     private long sentInARow;
-    /** {@link #EDGE} if the kernel reports edges of this connection, 0 if not, -1 before reading starts. */
-    private int edge = -1;
+    /** {@link #EDGE} if the kernel reports edges of this connection, else 0. */
+    private int edge;
     /** Bytes that the kernel has room for, which are gathered before they are sent; 0: none are. */
     private long gathered;
 
     protected StreamChannel(EventLoop loop, int fd, long record) {
         super(loop, fd, record);
+        edge = Sockets.isTcp(loop.state(), fd, loop.memory().iovecs()) ? EDGE : 0; // free until they are filled
     }
 
     // ---- what the listener is asked and told
@@ -96,9 +97,6 @@ public abstract class StreamChannel extends Channel {
      */
     @Override
     public final int startReading() {
-        if (edge < 0) {
-            edge = Sockets.isTcp(loop.state(), fd, loop.memory().iovecs()) ? EDGE : 0;
-        }
         return loop.setInterest(this, interest | READ | edge);
     }
 
@@ -311,7 +309,7 @@ public abstract class StreamChannel extends Channel {
 
     private void unblock() {
         blocked = false;
-        stopWatching(WRITE);
+        loop.setInterest(this, interest & ~WRITE);
     }
 
     private void fail(int errno) {
@@ -327,7 +325,7 @@ public abstract class StreamChannel extends Channel {
         blocked = false;
         flush();
         if (!blocked) {
-            stopWatching(WRITE);
+            loop.setInterest(this, interest & ~WRITE);
         }
         drained();
     }
