@@ -3,6 +3,7 @@ package jloop.engine;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,6 +23,11 @@ final class RecordingStream extends StreamChannel {
 
     RecordingStream(EventLoop loop, int fd, long record) {
         super(loop, fd, record);
+    }
+
+    /** What was read, as ASCII. */
+    String text() {
+        return read.toString(StandardCharsets.US_ASCII);
     }
 
     @Override

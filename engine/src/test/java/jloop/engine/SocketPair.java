@@ -3,6 +3,7 @@ package jloop.engine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import jloop.engine.linux.Addresses;
 import jloop.engine.linux.CallState;
 import jloop.engine.linux.Files;
@@ -24,10 +25,8 @@ final class SocketPair implements AutoCloseable {
     private static final int F_SETFL = 4;
 
     private static final long accept4 = Native.symbol("accept4");
-    private static final long bind = Native.symbol("bind");
     private static final long connect = Native.symbol("connect");
     private static final long fcntl = Native.symbol("fcntl");
-    private static final long getsockname = Native.symbol("getsockname");
     private static final long listen = Native.symbol("listen");
     private static final long send = Native.symbol("send");
     private static final long socket = Native.symbol("socket");
@@ -50,31 +49,18 @@ final class SocketPair implements AutoCloseable {
     static SocketPair ofTcp() {
         try (Arena arena = Arena.ofConfined()) {
             CallState state = new CallState();
-            int listener = call(Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
-            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
-            Addresses.putFamily(address, Addresses.AF_INET);
-            Addresses.parse(
-                    Addresses.AF_INET, arena.allocateFrom("127.0.0.1").address(), address + Addresses.IN_ADDRESS);
-            call(Native.call(bind, listener, address, Addresses.IN_SIZE));
-            call(Native.call(listen, listener, 1));
-            MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Addresses.IN_SIZE);
-            call(Native.call(getsockname, listener, address, length.address()));
-            int theirs = call(Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
-            call(Native.call(connect, theirs, address, Addresses.IN_SIZE));
-            int ours = call(Native.call(accept4, listener, 0, 0, SOCK_NONBLOCK));
+            int listener = Loopback.call("socket", Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
+            long address = Loopback.bind(arena, listener);
+            Loopback.call("listen", Native.call(listen, listener, 1));
+            int theirs = Loopback.call("socket", Native.call(socket, Addresses.AF_INET, SOCK_STREAM));
+            Loopback.call("connect", Native.call(connect, theirs, address, Addresses.IN_SIZE));
+            int ours = Loopback.call("accept4", Native.call(accept4, listener, 0, 0, SOCK_NONBLOCK));
             Files.close(state, listener);
-            call(Native.call(fcntl, theirs, F_SETFL, SOCK_NONBLOCK));
+            Loopback.call("fcntl", Native.call(fcntl, theirs, F_SETFL, SOCK_NONBLOCK));
             return new SocketPair(ours, theirs);
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
-    }
-
-    private static int call(long result) {
-        if ((int) result < 0) {
-            throw new IllegalStateException("a call for a socket failed");
-        }
-        return (int) result;
     }
 
     private SocketPair(int ours, int theirs) {
@@ -100,7 +86,7 @@ final class SocketPair implements AutoCloseable {
     void sendUrgent(int urgent) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_BYTE, (byte) urgent);
-            call(Native.call(send, theirs, value.address(), 1, MSG_OOB));
+            Loopback.call("send", Native.call(send, theirs, value.address(), 1, MSG_OOB));
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
@@ -110,7 +96,9 @@ final class SocketPair implements AutoCloseable {
     void resetByPeer() {
         try (Arena arena = Arena.ofConfined()) { // struct linger {int l_onoff; int l_linger;}
             MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, 1, 0);
-            call(Native.call(setsockopt, theirs, SOL_SOCKET, SO_LINGER, value.address(), value.byteSize(), 0));
+            Loopback.call(
+                    "setsockopt",
+                    Native.call(setsockopt, theirs, SOL_SOCKET, SO_LINGER, value.address(), value.byteSize(), 0));
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
@@ -121,11 +109,15 @@ final class SocketPair implements AutoCloseable {
     void setSendBuffer(int bytes) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, bytes);
-            long result = Native.call(setsockopt, ours, SOL_SOCKET, SO_SNDBUF, value.address(), Integer.BYTES, 0);
-            if ((int) result != 0) {
-                throw new IllegalStateException("setsockopt");
-            }
+            Loopback.call(
+                    "setsockopt",
+                    Native.call(setsockopt, ours, SOL_SOCKET, SO_SNDBUF, value.address(), Integer.BYTES, 0));
         }
+    }
+
+    /** Sends {@code text} from the peer, in ASCII. */
+    void send(String text) {
+        send(text.getBytes(StandardCharsets.US_ASCII));
     }
 
     /** Sends {@code bytes} from the peer. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -29,7 +28,7 @@ class StreamChannelOverTcpTest {
 
     @Test
     void shouldTellTheEndThatCameWithTheLastBytesAfterWhatTheseMadeReady() {
-        pair.send(ascii("last"));
+        pair.send("last");
         pair.closeTheirs();
         LockSupport.parkNanos(1_000_000); // both are there at the first look
         channel.whenRead = () -> host.soon(() -> channel.events.add("ran"));
@@ -37,14 +36,14 @@ class StreamChannelOverTcpTest {
 
         runUntil(() -> channel.events.contains("end of file"));
 
-        assertThat(read()).isEqualTo("last");
+        assertThat(channel.text()).isEqualTo("last");
         assertThat(channel.events).containsExactly("ran", "end of file");
     }
 
     @Test
     void shouldTellTheEndThatComesLater() {
         channel.startReading();
-        pair.send(ascii("last"));
+        pair.send("last");
         runUntil(() -> channel.read.size() == 4);
         pair.closeTheirs();
 
@@ -64,7 +63,7 @@ class StreamChannelOverTcpTest {
 
     @Test
     void shouldTellTheErrorThatFollowsTheLastBytes() {
-        pair.send(ascii("last"));
+        pair.send("last");
         pair.resetByPeer();
         LockSupport.parkNanos(1_000_000);
         channel.whenRead = () -> host.soon(() -> channel.events.add("ran"));
@@ -72,20 +71,20 @@ class StreamChannelOverTcpTest {
 
         runUntil(() -> channel.events.contains("read failed " + ECONNRESET));
 
-        assertThat(read()).isEqualTo("last");
+        assertThat(channel.text()).isEqualTo("last");
         assertThat(channel.events).startsWith("ran");
     }
 
     @Test
     void shouldReadOnBehindUrgentData() {
         channel.startReading();
-        pair.send(ascii("before"));
+        pair.send("before");
         pair.sendUrgent('!');
-        pair.send(ascii("behind"));
+        pair.send("behind");
 
         runUntil(() -> channel.read.size() == 12);
 
-        assertThat(read()).isEqualTo("beforebehind");
+        assertThat(channel.text()).isEqualTo("beforebehind");
     }
 
     @Test
@@ -118,12 +117,12 @@ class StreamChannelOverTcpTest {
     @Test
     void shouldReadWhatCameWhilePaused() {
         channel.startReading();
-        pair.send(ascii("one"));
+        pair.send("one");
         runUntil(() -> channel.read.size() == 3);
         channel.stopReading();
-        pair.send(ascii("two"));
+        pair.send("two");
         run();
-        assertThat(read()).isEqualTo("one");
+        assertThat(channel.text()).isEqualTo("one");
 
         channel.startReading();
 
@@ -172,14 +171,6 @@ class StreamChannelOverTcpTest {
             assertThat(channel.released).containsExactly(1L);
         }
         runUntil(() -> channel.read.size() >= 80);
-    }
-
-    private String read() {
-        return channel.read.toString(StandardCharsets.US_ASCII);
-    }
-
-    private static byte[] ascii(String text) {
-        return text.getBytes(StandardCharsets.US_ASCII);
     }
 
     private void run() {

@@ -31,13 +31,12 @@ class StreamChannelTest {
     @Test
     void shouldTellWhatWasReadAndTheEndOfTheFile() {
         channel.startReading();
-        pair.send("hello".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        pair.send("hello");
         host.loop.runOnce();
         pair.closeTheirs();
         host.loop.runOnce();
 
-        assertThat(channel.read.toString(java.nio.charset.StandardCharsets.US_ASCII))
-                .isEqualTo("hello");
+        assertThat(channel.text()).isEqualTo("hello");
         assertThat(channel.events).containsExactly("end of file");
     }
 
@@ -229,7 +228,7 @@ class StreamChannelTest {
     void shouldNotGatherForAPeerThatMayWaitForAnAnswer() {
         keepPace();
         channel.startReading();
-        pair.send(ascii("?"));
+        pair.send("?");
         host.loop.runOnce();
 
         assertSentAtOnce(new byte[70_000]);
@@ -331,15 +330,15 @@ class StreamChannelTest {
         record.set(ValueLayout.JAVA_INT, 0, pair.ours);
         RecordingStream borrowed = new RecordingStream(host.loop, pair.ours, record.address());
         borrowed.startReading();
-        pair.send(ascii("first"));
+        pair.send("first");
         host.loop.runOnce();
         record.set(ValueLayout.JAVA_INT, 0, -1);
 
-        pair.send(ascii("second"));
+        pair.send("second");
         host.loop.runOnce();
         write(borrowed, ascii("answer"), 1);
 
-        assertThat(borrowed.read.toString(StandardCharsets.US_ASCII)).isEqualTo("first");
+        assertThat(borrowed.text()).isEqualTo("first");
         assertThat(borrowed.events).containsExactly("read failed 9", "write failed 9"); // EBADF
         assertThat(borrowed.released).containsExactly(1L);
         borrowed.detach();
@@ -348,13 +347,13 @@ class StreamChannelTest {
     @Test
     void shouldTellTheHostOfEventsWhileItWatches() {
         channel.startReading();
-        pair.send(ascii("unwatched"));
+        pair.send("unwatched");
         host.loop.runOnce();
         host.loop.watchEvents(true);
-        pair.send(ascii("watched"));
+        pair.send("watched");
         host.loop.runOnce();
         host.loop.watchEvents(false);
-        pair.send(ascii("unwatched"));
+        pair.send("unwatched");
         host.loop.runOnce();
 
         assertThat(host.events).containsExactly("before", "read");

@@ -15,9 +15,7 @@ final class UdpSocket implements AutoCloseable {
     private static final int SOCK_DGRAM_NONBLOCK = 2 | 0x800;
 
     private static final long socket = Native.symbol("socket");
-    private static final long bind = Native.symbol("bind");
     private static final long connect = Native.symbol("connect");
-    private static final long getsockname = Native.symbol("getsockname");
 
     private final CallState state = new CallState();
     final int fd;
@@ -26,14 +24,7 @@ final class UdpSocket implements AutoCloseable {
     UdpSocket() {
         try (Arena arena = Arena.ofConfined()) {
             fd = (int) Native.call(socket, Addresses.AF_INET, SOCK_DGRAM_NONBLOCK);
-            long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
-            Addresses.putFamily(address, Addresses.AF_INET);
-            Addresses.parse(
-                    Addresses.AF_INET, arena.allocateFrom("127.0.0.1").address(), address + Addresses.IN_ADDRESS);
-            call("bind", Native.call(bind, fd, address, Addresses.IN_SIZE));
-            MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Addresses.IN_SIZE);
-            call("getsockname", Native.call(getsockname, fd, address, length.address()));
-            name = new SocketName(address, Addresses.IN_SIZE);
+            name = new SocketName(Loopback.bind(arena, fd), Addresses.IN_SIZE);
         } catch (Throwable t) {
             throw new IllegalStateException(t);
         }
@@ -43,15 +34,9 @@ final class UdpSocket implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             long address = arena.allocate(Addresses.STORAGE_SIZE, 8).address();
             peer.copyTo(address);
-            call("connect", Native.call(connect, fd, address, peer.length()));
+            Loopback.call("connect", Native.call(connect, fd, address, peer.length()));
         } catch (Throwable t) {
             throw new IllegalStateException(t);
-        }
-    }
-
-    private static void call(String name, long result) {
-        if ((int) result != 0) {
-            throw new IllegalStateException(name);
         }
     }
 
