@@ -36,21 +36,26 @@ _MAX_PAUSES = 1000  # a method that takes the compiler longer is not waited for:
 
 _white_box_lock = threading.Lock()
 _compiled: int | None = None  # whether HotSpot compiled before it was told to rest; None: it never was
-_forks_under_way = 0  # of threads that run a loop each
-_fork_lock = threading.RLock()  # for these two, no child takes it; a signal handler may fork just here
 
 
-def rest() -> None:
-    """Let the JVM's threads come to rest, before a fork: the compiler's, and who stops all others. GIL held."""
-    global _compiled, _forks_under_way
+def stop_compiling() -> None:
+    """Let the compiler's threads drop what they are asked for, before a fork. Once, until `go_on`."""
+    global _compiled
     flags = _flags()
-    tells_compilers = _COMPILE in flags and _ASK_FOR_NOTHING in flags
-    names = _STOPPERS + _COMPILERS if tells_compilers else _STOPPERS
-    with _fork_lock:
-        _forks_under_way += 1
-        if _forks_under_way == 1 and tells_compilers:
-            _compiled = _jvm.read_long(flags[_COMPILE]) & 0xFF
-            _jvm.write_byte(flags[_COMPILE], 0)
+    if _COMPILE in flags and _ASK_FOR_NOTHING in flags:
+        _compiled = _jvm.read_long(flags[_COMPILE]) & 0xFF
+        _jvm.write_byte(flags[_COMPILE], 0)
+
+
+def go_on() -> None:
+    """Let them work again, after the fork, in the parent."""
+    if _compiled is not None:
+        _jvm.write_byte(_flags()[_COMPILE], _compiled)
+
+
+def wait_for_rest() -> None:
+    """Wait until the JVM's threads rest: the compiler's, if they were told to, and who stops all others. GIL held."""
+    names = _STOPPERS if _compiled is None else _STOPPERS + _COMPILERS
     with suppress(OSError):  # no /proc, or no descriptor left
         for _ in range(_MAX_PAUSES):
             threads = os.listdir("/proc/self/task")
@@ -58,15 +63,6 @@ def rest() -> None:
             if not _works(threads, names) and not _works(threads, names):
                 break
             _jvm.pause(_PAUSE)
-
-
-def go_on() -> None:
-    """Let them work again, after the fork, in the parent."""
-    global _forks_under_way
-    with _fork_lock:
-        _forks_under_way -= 1
-        if _compiled is not None and not _forks_under_way:
-            _jvm.write_byte(_flags()[_COMPILE], _compiled)
 
 
 def ask_for_nothing() -> None:

@@ -191,8 +191,6 @@ def libjvm_symbol(name: str) -> int:
 _TYPE_SLOTS = (48, 184)  # tp_dealloc and tp_traverse of PyTypeObject; Java checks its layout at start
 _type_slots: dict[int, int] = {}  # as they were before, by address
 _javas_type_slots: dict[int, int] = {}
-_forks_under_way = 0
-_type_slots_lock = threading.RLock()  # a signal handler may fork while this thread holds it
 
 
 def remember_type_slots(cls: type) -> None:
@@ -208,23 +206,15 @@ def leave_type_slots() -> None:
     Before it, since the collector may run in the child at once. Meanwhile handles are not recycled, and what Java
     holds counts as held by somebody unknown.
     """
-    global _forks_under_way
-    with _type_slots_lock:
-        _forks_under_way += 1
-        if _forks_under_way == 1:
-            _javas_type_slots.update((address, read_long(address)) for address in _type_slots)
-            for address, value in _type_slots.items():
-                write_long(address, value)
+    _javas_type_slots.update((address, read_long(address)) for address in _type_slots)
+    for address, value in _type_slots.items():
+        write_long(address, value)
 
 
 def take_type_slots_again() -> None:
     """Let them enter Java again, in the parent, after the fork."""
-    global _forks_under_way
-    with _type_slots_lock:
-        _forks_under_way -= 1
-        if not _forks_under_way:
-            for address, value in _javas_type_slots.items():
-                write_long(address, value)
+    for address, value in _javas_type_slots.items():
+        write_long(address, value)
 
 
 def is_started() -> bool:
@@ -375,10 +365,9 @@ def user_options() -> list[str]:
 
 
 def _after_fork() -> None:
-    global _forked, _lock, _type_slots_lock
+    global _forked, _lock
     _forked = _machine is not None
     _lock = threading.Lock()
-    _type_slots_lock = threading.RLock()
 
 
 def destroy() -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 from asyncio import streams
+from collections.abc import Callable
 from typing import Any
 
 from . import _hotspot, _interposition, _jvm, _modules, _platform
@@ -33,6 +34,32 @@ class _Hooks:
     begin_exit: Any
     install_datagrams: Any
 
+
+class _Overlap:
+    """What several threads want for a while: begun by the first that enters, and ended by the last that leaves."""
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self._begin = begin
+        self._end = end
+        self._inside = 0
+        self._lock = threading.RLock()  # a signal handler may come and leave while its thread holds it
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._begin()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._end()
+
+
+# Threads may fork at the same moment.
+_slots_left = _Overlap(_jvm.leave_type_slots, _jvm.take_type_slots_again)
+_compiler_stopped = _Overlap(_hotspot.stop_compiling, _hotspot.go_on)
 
 # What a forked child may call on objects that its parent made, and gets this answer. The engine's descriptors are
 # the parent's too: taking one off the shared epoll would take it off the parent's.
@@ -239,22 +266,26 @@ def load_datagrams() -> None:
 
 def _prepare_fork() -> None:
     """Make ready for a child that has to leave the running loop: load what it needs for that, and no thread works."""
-    _jvm.leave_type_slots()
+    if _jvm.forked():
+        return
+    _slots_left.enter()
     if _runs_here():
         _Hooks().prepare_fork()
-        _hotspot.rest()
+        _compiler_stopped.enter()
+        _hotspot.wait_for_rest()
 
 
 def _end_fork() -> None:
     """In the parent."""
+    if _jvm.forked():
+        return
     if _runs_here():
-        _hotspot.go_on()
-    _jvm.take_type_slots_again()
+        _compiler_stopped.leave()
+    _slots_left.leave()
 
 
 def _runs_here() -> bool:
-    loop = asyncio._get_running_loop()
-    return isinstance(loop, _namespace["loop"]) and not _jvm.forked()
+    return isinstance(asyncio._get_running_loop(), _namespace["loop"])
 
 
 def _begin_exit() -> None:

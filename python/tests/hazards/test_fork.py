@@ -29,6 +29,9 @@ FORK = """
                 traceback.print_exc()
                 status = 99
             leave(status)
+        return reap(pid)
+
+    def reap(pid):
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             done, status = os.waitpid(pid, os.WNOHANG)
@@ -412,28 +415,19 @@ def test_a_callback_that_forks_while_java_collects(jloop_child: Child) -> None:
 
     def collect_java():  # System.gc() without the GIL, with pauses in which a fork can find nothing under way
         with _jvm._machine._environment() as jni:
-            system = jni.call(6, ctypes.c_void_p, ctypes.c_char_p(b"java/lang/System"))  # FindClass
+            system = jni.call(_jvm._FIND_CLASS, ctypes.c_void_p, ctypes.c_char_p(b"java/lang/System"))
             names = ctypes.c_char_p(b"gc"), ctypes.c_char_p(b"()V")
-            gc = jni.call(113, ctypes.c_void_p, ctypes.c_void_p(system), *names)  # GetStaticMethodID
+            gc = jni.call(_jvm._GET_STATIC_METHOD_ID, ctypes.c_void_p, ctypes.c_void_p(system), *names)
             prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
-            call = prototype(jni._functions[143])  # CallStaticVoidMethodA
+            call = prototype(jni._functions[_jvm._CALL_STATIC_VOID_METHOD_A])
             while not done:
                 call(jni._object, system, gc, None)
                 time.sleep(0.01)
 
     def fork():
         pid = os.fork()
-        if not pid:
-            return
-        deadline = time.monotonic() + 30
-        while True:
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
-                statuses.add(os.waitstatus_to_exitcode(status))
-                break
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.002)
+        if pid:
+            statuses.add(reap(pid))
 
     async def main():
         for _ in range(30):
