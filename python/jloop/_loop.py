@@ -88,6 +88,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
 
     _acceptors: dict[socket.socket, Acceptor]
     _debug_is_off: Any  # Java's: a function in C that answers False
+    _runs: Any  # Java's: a function in C that answers True
     _selector: Any
     _thread_id: Any
     _closed = True  # until `__init__` is through: a loop that could not be made has nothing to close
@@ -141,6 +142,8 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         try:
             self._take_wakeup_fd()
             self._thread_id = threading.get_ident()
+            if type(self).is_running is Loop.is_running:  # each task that starts eagerly asks: it gets the answer in C
+                vars(self).setdefault("is_running", self._runs)
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
             self._run()
@@ -151,6 +154,8 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         finally:
             self._stopping = False
             self._thread_id = None
+            if vars(self).get("is_running") is self._runs:
+                del self.is_running
             events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)

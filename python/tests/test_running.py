@@ -146,6 +146,51 @@ def test_is_running_and_get_running_loop_tell_the_truth(loop: Loop) -> None:
         asyncio.get_running_loop()
 
 
+def test_a_loop_that_was_left_by_an_exception_no_longer_runs(loop: Loop) -> None:
+    def leave() -> None:
+        assert loop.is_running()
+        raise SystemExit(3)
+
+    loop.call_soon(leave)
+    with pytest.raises(SystemExit):
+        loop.run_forever()
+    assert not loop.is_running()
+
+
+def test_an_is_running_of_the_program_is_asked(loop: Loop) -> None:
+    asked: list[bool] = []
+
+    def is_running() -> bool:
+        asked.append(type(loop).is_running(loop))
+        return asked[-1]
+
+    async def ask() -> bool:
+        return loop.is_running()
+
+    loop.is_running = is_running  # type: ignore[method-assign]
+    assert loop.run_until_complete(ask())
+    assert not loop.is_running()
+    assert {True, False} <= set(asked)
+    del loop.is_running
+    assert not loop.is_running()
+
+
+def test_an_is_running_of_a_subclass_is_asked(loop: Loop) -> None:
+    class Own(type(loop)):  # type: ignore[misc]
+        def is_running(self) -> bool:
+            asked.append(super().is_running())
+            return asked[-1]
+
+    async def ask() -> bool:
+        return asyncio.get_running_loop().is_running()
+
+    asked: list[bool] = []
+    with closing(Own()) as own:
+        assert own.run_until_complete(ask())
+        assert not own.is_running()
+        assert {True, False} <= set(asked)
+
+
 def test_a_running_loop_cannot_be_run_again(loop: Loop) -> None:
     async def main() -> None:
         with pytest.raises(RuntimeError, match="This event loop is already running"):

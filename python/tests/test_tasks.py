@@ -152,6 +152,28 @@ async def test_a_task_started_eagerly_runs_to_its_first_wait_at_once(loop: Loop)
     assert await late == 1
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="create_task takes eager_start from 3.14 on")
+async def test_tasks_started_eagerly_start_others(loop: Loop) -> None:
+    started = []
+
+    async def start(depth: int) -> int:
+        started.append(depth)
+        if depth == 0:
+            return 0
+        return 1 + await asyncio.create_task(start(depth - 1), eager_start=True)
+
+    tasks = [loop.create_task(start(depth), eager_start=True) for depth in (3, 0, 2)]
+    assert started == [3, 2, 1, 0, 0, 2, 1, 0]
+    assert [await task for task in tasks] == [3, 0, 2]
+    late = loop.create_task(start(0), eager_start=False)
+    assert not late.done()
+    assert await late == 0
+    early = loop.create_task(start(0), eager_start=1)  # type: ignore[arg-type]  # what counts is its truth
+    assert early.done()
+    with pytest.raises(TypeError, match="a coroutine was expected, got 5"):
+        loop.create_task(5, eager_start=True)  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13, 3), reason="create_task leaves keywords to the task from 3.13.3 on")
 async def test_starting_eagerly_is_no_keyword_of_create_task(loop: Loop) -> None:
     coro = answer()

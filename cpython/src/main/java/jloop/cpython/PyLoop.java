@@ -60,6 +60,9 @@ final class PyLoop implements LoopHost {
     /** {@code {"loop": loop}}, owned, for calls that do not change it; 0 until it is asked for. */
     private long loopKeyword;
 
+    /** {@code {"loop": loop, "eager_start": True}}, likewise. */
+    private long eagerKeywords;
+
     boolean debug;
     /** The program has a {@code time} or a {@code call_at} of its own: then {@code call_later} asks them, as asyncio does. */
     boolean ownTimers;
@@ -686,6 +689,17 @@ final class PyLoop implements LoopHost {
         return loopKeyword;
     }
 
+    /** {@code {"loop": loop, "eager_start": True}}, as {@link #loopKeyword}. */
+    long eagerKeywords() {
+        if (eagerKeywords == 0) {
+            long dict = PyErrAlreadySet.check(CPython.PyDict_New());
+            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.LOOP, address));
+            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, TaskMethods.EAGER_START, Layout.TRUE));
+            eagerKeywords = dict;
+        }
+        return eagerKeywords;
+    }
+
     // ---- the end, and the collector
 
     /** Closes the engine's descriptors and gives up every reference. RuntimeError if the loop runs. */
@@ -722,6 +736,8 @@ final class PyLoop implements LoopHost {
         }
         Refs.xdecref(loopKeyword);
         loopKeyword = 0;
+        Refs.xdecref(eagerKeywords);
+        eagerKeywords = 0;
         peers.clear();
         readMemory.close();
         engine.close();
@@ -778,7 +794,8 @@ final class PyLoop implements LoopHost {
                 return result;
             }
         }
-        return visit(visit, loopKeyword, argument);
+        int result = visit(visit, loopKeyword, argument);
+        return result == 0 ? visit(visit, eagerKeywords, argument) : result;
     }
 
     private static int visit(long visit, Transport transport, long argument) {

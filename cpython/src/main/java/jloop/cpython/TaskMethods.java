@@ -25,7 +25,7 @@ final class TaskMethods {
     private static final long TASK = Names.intern("Task");
     private static final long FUTURE = Names.intern("Future");
     private static final long NAME = Names.intern("name");
-    private static final long EAGER_START = Names.intern("eager_start");
+    static final long EAGER_START = Names.intern("eager_start");
     /** {@code ("loop",)}. */
     private static final long LOOP_KEYWORD = tuple(Names.LOOP, 0);
 
@@ -49,6 +49,7 @@ final class TaskMethods {
         MethodHandles.Lookup lookup = MethodHandles.lookup();
         long loop = Namespace.get("loop");
         Upcalls.installConstant(loop, "_debug_is_off", "get_debug", Layout.FALSE, "Whether debug mode is on.");
+        Upcalls.installConstant(loop, "_runs", "is_running", Layout.TRUE, "Whether the loop runs.");
         Upcalls.install(loop, "_set_engine_task_factory", lookup, "setTaskFactory", Takes.ONE);
         if (Native.find("PyObject_Vectorcall") != 0) { // 3.10 has it inline only: there asyncio's methods stay
             Upcalls.install(
@@ -125,6 +126,12 @@ final class TaskMethods {
             long type = global(TASKS, TASK);
             if (keywords == 0 && type == TASK_IN_C) {
                 return callWith(type, Upcalls.argument(args, 0), loop.loopKeyword());
+            }
+            if (keywords == 1
+                    && type == TASK_IN_C
+                    && Memory.getLong(kwnames + Layout.TUPLE_ITEMS) == EAGER_START
+                    && Upcalls.argument(args, 1) == Layout.TRUE) {
+                return callWith(type, Upcalls.argument(args, 0), loop.eagerKeywords());
             }
             long chunk = Calls.take();
             Memory.putLong(chunk, Upcalls.argument(args, 0));
