@@ -142,8 +142,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         try:
             self._take_wakeup_fd()
             self._thread_id = threading.get_ident()
-            if type(self).is_running is Loop.is_running:  # each task that starts eagerly asks: it gets the answer in C
-                vars(self).setdefault("is_running", self._runs)
+            self._answer_in_c("is_running", self._runs, True)  # tasks that start eagerly ask
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
             self._run()
@@ -154,8 +153,7 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         finally:
             self._stopping = False
             self._thread_id = None
-            if vars(self).get("is_running") is self._runs:
-                del self.is_running
+            self._answer_in_c("is_running", self._runs, False)
             events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
@@ -167,13 +165,16 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         """Turn asyncio's debug mode on or off."""
         super().set_debug(enabled)
         self._set_engine_debug(enabled)
-        # asyncio's futures and tasks ask when they are made: while the answer is no, they get it in C
+        self._answer_in_c("get_debug", self._debug_is_off, not enabled)  # futures and tasks ask when they are made
+
+    def _answer_in_c(self, method: str, answer: Any, holds: bool) -> None:
+        """While `answer` holds, let it be the loop's `method`, unless the program has one of its own."""
         own = vars(self)
-        if enabled:
-            if own.get("get_debug") is self._debug_is_off:
-                del own["get_debug"]
-        elif type(self).get_debug is Loop.get_debug:
-            own.setdefault("get_debug", self._debug_is_off)
+        if not holds:
+            if own.get(method) is answer:
+                del own[method]
+        elif getattr(type(self), method) is getattr(Loop, method):
+            own.setdefault(method, answer)
 
     def close(self) -> None:
         """Close the loop; it must not be running. Children that live go on, and nobody is told of their exit."""

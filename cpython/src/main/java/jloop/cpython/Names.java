@@ -11,6 +11,7 @@ final class Names {
     // interned str objects
     static final long CONTEXT = intern("context");
     static final long LOOP = intern("loop");
+    static final long EAGER_START = intern("eager_start");
     static final long DATA_RECEIVED = intern("data_received");
     static final long GET_BUFFER = intern("get_buffer");
     static final long BUFFER_UPDATED = intern("buffer_updated");

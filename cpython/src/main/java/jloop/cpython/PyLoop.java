@@ -682,9 +682,7 @@ final class PyLoop implements LoopHost {
     /** {@code {"loop": loop}}, borrowed: keywords of asyncio's own classes, which do not keep them. */
     long loopKeyword() {
         if (loopKeyword == 0) {
-            long dict = PyErrAlreadySet.check(CPython.PyDict_New());
-            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.LOOP, address));
-            loopKeyword = dict;
+            loopKeyword = newKeywords();
         }
         return loopKeyword;
     }
@@ -692,12 +690,17 @@ final class PyLoop implements LoopHost {
     /** {@code {"loop": loop, "eager_start": True}}, as {@link #loopKeyword}. */
     long eagerKeywords() {
         if (eagerKeywords == 0) {
-            long dict = PyErrAlreadySet.check(CPython.PyDict_New());
-            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.LOOP, address));
-            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, TaskMethods.EAGER_START, Layout.TRUE));
+            long dict = newKeywords();
+            PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.EAGER_START, Layout.TRUE));
             eagerKeywords = dict;
         }
         return eagerKeywords;
+    }
+
+    private long newKeywords() {
+        long dict = PyErrAlreadySet.check(CPython.PyDict_New());
+        PyErrAlreadySet.check(CPython.PyDict_SetItem(dict, Names.LOOP, address));
+        return dict;
     }
 
     // ---- the end, and the collector

@@ -25,7 +25,6 @@ final class TaskMethods {
     private static final long TASK = Names.intern("Task");
     private static final long FUTURE = Names.intern("Future");
     private static final long NAME = Names.intern("name");
-    static final long EAGER_START = Names.intern("eager_start");
     /** {@code ("loop",)}. */
     private static final long LOOP_KEYWORD = tuple(Names.LOOP, 0);
 
@@ -124,14 +123,9 @@ final class TaskMethods {
                 return inPython(self, args, nargs + keywords, nargs, kwnames);
             }
             long type = global(TASKS, TASK);
-            if (keywords == 0 && type == TASK_IN_C) {
-                return callWith(type, Upcalls.argument(args, 0), loop.loopKeyword());
-            }
-            if (keywords == 1
-                    && type == TASK_IN_C
-                    && Memory.getLong(kwnames + Layout.TUPLE_ITEMS) == EAGER_START
-                    && Upcalls.argument(args, 1) == Layout.TRUE) {
-                return callWith(type, Upcalls.argument(args, 0), loop.eagerKeywords());
+            long kept = type == TASK_IN_C ? keptKeywords(loop, args, kwnames) : 0;
+            if (kept != 0) {
+                return callWith(type, Upcalls.argument(args, 0), kept);
             }
             long chunk = Calls.take();
             Memory.putLong(chunk, Upcalls.argument(args, 0));
@@ -148,12 +142,23 @@ final class TaskMethods {
         }
     }
 
+    /** The loop's own dict of the keywords of a call, where it keeps one; or 0. */
+    private static long keptKeywords(PyLoop loop, long args, long kwnames) {
+        if (kwnames == 0) {
+            return loop.loopKeyword();
+        }
+        boolean onlyEager = Memory.getLong(kwnames + Layout.OB_SIZE) == 1
+                && Memory.getLong(kwnames + Layout.TUPLE_ITEMS) == Names.EAGER_START
+                && Upcalls.argument(args, 1) == Layout.TRUE;
+        return onlyEager ? loop.eagerKeywords() : 0;
+    }
+
     /** Whether all keywords are such as every version takes. */
     private static boolean isCommon(long kwnames) {
         long count = kwnames == 0 ? 0 : Memory.getLong(kwnames + Layout.OB_SIZE);
         for (long i = 0; i < count; i++) {
             long name = Memory.getLong(kwnames + Layout.TUPLE_ITEMS + 8 * i);
-            if (name != NAME && name != Names.CONTEXT && (name != EAGER_START || !TASKS_TAKE_KEYWORDS)) {
+            if (name != NAME && name != Names.CONTEXT && (name != Names.EAGER_START || !TASKS_TAKE_KEYWORDS)) {
                 return false;
             }
         }
