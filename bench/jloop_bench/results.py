@@ -16,6 +16,8 @@ from jloop_bench import stats
 from jloop_bench.modes.base import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jloop_bench.modes.base import Mode
 
 FORMAT = 1
@@ -54,6 +56,17 @@ class Results:
     def add_mode(self, mode: Mode) -> None:
         """Enter a mode, before its samples."""
         self.modes[mode.name] = ModeInfo(mode.name, mode.group, mode.title, mode.figures)
+
+    def put_in_order(self, names: Sequence[str]) -> None:
+        """Let modes stand in the order of `names`, those that are not among them last; a resumed run adds some late."""
+        position = {name: place for place, name in enumerate(names)}
+
+        def by_position(entry: tuple[str, Any]) -> int:
+            return position.get(entry[0], len(position))
+
+        self.modes = dict(sorted(self.modes.items(), key=by_position))
+        self._values = dict(sorted(self._values.items(), key=by_position))
+        self.failures = dict(sorted(self.failures.items(), key=by_position))
 
     def add(self, mode: str, loop: str, round_: int, sample: dict[str, float]) -> None:
         """Enter one sample; `round_` counts from 0."""

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from jloop_bench.child import ChildFailed
+from jloop_bench.modes import ALL
 from jloop_bench.progress import Progress, shown
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def run(
         setup.end_load()
         for loop in taking_part:
             progress.say(_line(mode, loop, results))
+        results.put_in_order([known.name for known in ALL])
         results.save(path)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from jloop_bench import loops, runner
 from jloop_bench.child import ChildFailed
-from jloop_bench.modes import Setup
+from jloop_bench.modes import Setup, select
 from jloop_bench.modes.base import Figure, Mode
 from jloop_bench.results import Results
 
@@ -52,3 +52,20 @@ def test_a_later_run_adds_the_rounds_that_are_missing(measure, tmp_path):
     del mode.log[:]
     measure(mode, results, 3)
     assert mode.log == []
+
+
+def test_a_mode_that_a_later_run_adds_stands_where_it_belongs(measure, tmp_path):
+    results = Results(loops=["first", "broken", "second"])
+    timers, callbacks = select(["timer_due"])[0], select(["call_soon"])[0]
+    results.add_mode(timers)
+    results.add("timer_due", "first", 0, {"best": 1.0})
+    results.fail("timer_due", "second", "broken")
+    results.add_mode(callbacks)
+    results.add("call_soon", "first", 0, {"best": 1.0})
+    results.fail("call_soon", "second", "broken")
+    measure(Counting(), results, 1)
+    again = Results.read(tmp_path / "results.json")
+    assert list(again.modes) == list(again.failures) == ["call_soon", "timer_due", "counting"]
+    written = (tmp_path / "results.json").read_text()
+    values = written[written.index('"values"') :]
+    assert values.index('"call_soon"') < values.index('"timer_due"') < values.index('"counting"')
