@@ -23,10 +23,8 @@ final class BusyPoll {
     /** Short waits before another attempt, at most. */
     private static final int MAX_DOUBT = 255;
 
-    /** Short waits that follow a vain attempt before the next. */
-    private int doubt;
-    /** How many of them are still to come. */
-    private int left = 1;
+    /** Of short waits. */
+    private final Backoff backoff = new Backoff(1, 1, MAX_DOUBT);
 
     /**
      * Waits for events.
@@ -73,21 +71,20 @@ final class BusyPoll {
 
     /** Whether to poll for this wait. A timer that is due so soon is left to the kernel, which is punctual. */
     boolean isPromising(long timeoutNanos) {
-        return left == 0 && (timeoutNanos < 0 || timeoutNanos > LENGTH_NANOS);
+        return backoff.isOver() && (timeoutNanos < 0 || timeoutNanos > LENGTH_NANOS);
     }
 
     void found() {
-        doubt >>= 1;
+        backoff.succeeded();
     }
 
     void missed() {
-        doubt = Math.min(2 * doubt + 1, MAX_DOUBT);
-        left = doubt;
+        backoff.failed();
     }
 
     void slept(long nanos) {
-        if (left > 0 && nanos < SHORT_NANOS) {
-            left--;
+        if (nanos < SHORT_NANOS) {
+            backoff.pass();
         }
     }
 }

@@ -38,6 +38,7 @@ public final class EventLoop implements AutoCloseable {
     private final CallState state = new CallState();
     private final EpollPoller poller;
     private final BusyPoll busyPoll = new BusyPoll();
+    private final Handover handover = new Handover();
     private final Wakeup wakeup;
     private final ReadyQueue ready = new ReadyQueue();
     private final TimerQueue timers;
@@ -256,6 +257,10 @@ public final class EventLoop implements AutoCloseable {
             waiting = true;
             host.beforeWait();
             count = busyPoll.await(poller, timeout);
+            if (woken) { // read without the host's lock: what another thread wrote before its signal, or too late to
+                // matter
+                handover.offer();
+            }
             host.afterWait();
             waiting = false;
         }
