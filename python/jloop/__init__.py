@@ -8,14 +8,17 @@
 Importing the package starts nothing; the first loop starts the JVM.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from . import _modules as _modules  # first: it brings the others back where they were imported before
 from ._errors import JVMError
 from ._runner import new_event_loop, run
 from ._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._loop import Loop as Loop
     from ._policy import EventLoopPolicy as EventLoopPolicy
     from ._policy import install as install

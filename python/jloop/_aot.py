@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from zlib import crc32
+from binascii import crc32
 
 from ._jars import JARS
 from ._java_homes import JVM, OWN_RUNTIME

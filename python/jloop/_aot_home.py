@@ -39,7 +39,7 @@ def make(jvm: JVM, forms: list[str], folder: Path) -> JVM:
     known = classlist.read_text() if classlist.exists() else ""
     classlist.unlink(missing_ok=True)
     classlist.write_text(known + "".join(f"{_LISTED}{form}\n" for form in forms))
-    return jvm._replace(home=str(folder), libjvm=str(libjvm))
+    return JVM(str(folder), str(libjvm), jvm.version, jvm.source)
 
 
 def _link_entries(source: Path, target: Path, *, but: str) -> None:

@@ -1,17 +1,22 @@
 """`create_connection` to a host that is a number: one call of Java's instead of all that others may need."""
 
+from __future__ import annotations
+
 import functools
 import socket
 import sys
 import types
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Generator
-from typing import Any
 
 from ._descriptors import close, opened
 from ._resolver import numeric_info
 from ._steps import Steps
 from ._transport import SocketTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CONNECTING", "Connector"]
 

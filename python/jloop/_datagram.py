@@ -1,14 +1,19 @@
 """Datagram transports: what happens once per endpoint, and what is rare. What happens per datagram is Java's."""
 
+from __future__ import annotations
+
 import os
 import socket
 import warnings
 from asyncio import constants, futures, selector_events, transports, trsock
 from asyncio.log import logger
 from collections import deque
-from typing import Any
 
 from ._transport import whole_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Methods that a subclass of socket.socket may have replaced.
 _REPLACEABLE = ("recvfrom", "send", "sendto")

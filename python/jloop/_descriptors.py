@@ -3,10 +3,15 @@
 A connection is a `socket.socket` or, as an int, a non-blocking descriptor that nobody else closes.
 """
 
+from __future__ import annotations
+
 import _socket
 import os
 import socket
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["INET", "TCP", "close", "closed_socket", "family_of", "kind_of", "may_be_bare", "opened", "unpacked"]
 

@@ -6,13 +6,18 @@ calls the handlers it found when it started, and where `faulthandler` was switch
 which HotSpot ends the process. `_jvm._keep_fault_handlers` is the better way: it sees `enable` under any name, too.
 """
 
+from __future__ import annotations
+
 import faulthandler
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 
 def guard(restore: Callable[[], None]) -> None:

@@ -1,10 +1,15 @@
 """The handles that Java fills, and what asyncio does with handles that is too rare for Java."""
 
+from __future__ import annotations
+
 import asyncio
 import inspect
 import threading
 from asyncio import base_events, events, format_helpers
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Java asks whether the callback runs before the wait begins: seconds after which it is asked again.
 _LONGEST_WAIT = 0.05

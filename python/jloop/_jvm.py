@@ -5,6 +5,8 @@ no signal handler changed that Python or the program set. HotSpot keeps only the
 (it reads through guarded memory and takes the SIGSEGV), see `restore_signal_handlers`.
 """
 
+from __future__ import annotations
+
 import ctypes
 import fcntl
 import os
@@ -15,12 +17,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ctypes import POINTER, PYFUNCTYPE, byref, c_char_p, c_int, c_longlong, c_size_t, c_ubyte, c_ulong, c_void_p, cast
-from typing import Any
 
 from . import _aot, _fault_handlers, _interposition
 from ._errors import JVMError
 from ._jars import CLASS_PATH, JARS
 from ._java_homes import JVM, REMEDY, Candidate, candidates, find_jvm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "JVM",
@@ -67,7 +72,11 @@ _OPENED_PACKAGES = [
     for package in (
         "java.lang.invoke",
         "jdk.internal.foreign.abi",
-        "jdk.internal.foreign.abi." + ("aarch64" if os.uname().machine == "aarch64" else "x64.sysv"),
+        *(
+            ("jdk.internal.foreign.abi.aarch64",)
+            if os.uname().machine == "aarch64"
+            else ("jdk.internal.foreign.abi.x64", "jdk.internal.foreign.abi.x64.sysv")
+        ),
     )
 ]
 
@@ -89,7 +98,7 @@ _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
 _CACHE_OPTION = "-XX:AOTCache="
 
 _lock = threading.Lock()
-_machine: "_Machine | None" = None
+_machine: _Machine | None = None
 _forked = False
 
 
@@ -483,7 +492,7 @@ class _Sigaction(ctypes.Structure):
         ("restorer", c_void_p),
     )
 
-    def same(self, other: "_Sigaction") -> bool:
+    def same(self, other: _Sigaction) -> bool:
         """Whether both mean the same to the kernel."""
         return self._meaning() == other._meaning()
 
@@ -517,7 +526,7 @@ _thread_state.restype = c_void_p
 _hotspot_handlers: list[tuple[int, int | None, _Sigaction, _Sigaction]] = []
 
 # The runtime's libjsig: it holds the handlers that HotSpot calls for faults that are not its own. None: there is none.
-_chaining: "ctypes.PyDLL | None" = None
+_chaining: ctypes.PyDLL | None = None
 
 
 def restore_signal_handlers() -> None:

@@ -5,13 +5,14 @@ because it *is* the running Python's. Java replaces what runs per callback, time
 `docs/architecture.md`.
 """
 
+from __future__ import annotations
+
 import selectors
 import socket
 import sys
 import threading
 from asyncio import base_events, constants, events, sslproto, tasks
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, cast
 
 from . import _jvm, _native, _warm_up
 from ._connect import CONNECTING, Connector
@@ -23,15 +24,21 @@ from ._signals import WokenBySignals
 from ._sockets import SocketCalls
 from ._transport import SocketTransport
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
 __all__ = ["Loop"]
 
 _FORKED = "this loop was made before the process was forked; its JVM is in the parent. Make a new loop"
 
 
-class _PollerView(Mapping[int, Any]):
+class _PollerView(Mapping):  # type: ignore[type-arg]
     """What the standard library asks of a loop's selector besides waiting: whether a descriptor is polled."""
 
-    def __init__(self, loop: "Loop") -> None:
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
     def get_map(self) -> Mapping[int, Any]:
@@ -60,9 +67,6 @@ class _PollerView(Mapping[int, Any]):
 
     def close(self) -> None:
         self._loop._close_engine()
-
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _reports_as(method: str) -> Callable[[_Function], _Function]:
@@ -99,7 +103,8 @@ class Loop(Connector, SocketCalls, Resolver, WatchesChildren, WokenBySignals):
         self._roots = self._open()
         self._acceptors = {}
         self._children = set()
-        super().__init__(cast(Any, _PollerView(self)))
+        poller: Any = _PollerView(self)
+        super().__init__(poller)
 
     # ---- methods of the program's own
 

@@ -1,5 +1,7 @@
 """Hands Python's classes to Java once, and Java installs its methods on them: the seam of the two languages."""
 
+from __future__ import annotations
+
 import asyncio
 import atexit
 import os
@@ -9,9 +11,12 @@ import threading
 import types
 from asyncio import streams
 from collections.abc import Callable
-from typing import Any
 
 from . import _hotspot, _interposition, _jvm, _modules, _platform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Roots", "file_number", "fileno", "load", "load_datagrams"]
 

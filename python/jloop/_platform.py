@@ -1,20 +1,24 @@
 """What jloop needs of the Python that runs it and of the machine."""
 
+from __future__ import annotations
+
 import os
 import sys
 from importlib import import_module
-from typing import NamedTuple
 
 MACHINES = ("x86_64", "aarch64")
 OLDEST, NEWEST = (3, 10), (3, 14)
 
 
-class Requirement(NamedTuple):
+class Requirement:
     """One thing jloop needs: what, what is there, and whether that will do."""
 
-    name: str
-    found: str
-    met: bool
+    __slots__ = ("found", "met", "name")
+
+    def __init__(self, name: str, found: str, met: bool) -> None:
+        self.name = name
+        self.found = found
+        self.met = met
 
 
 def requirements() -> list[Requirement]:

@@ -6,15 +6,20 @@ is the standard library's: `subprocess.Popen` spawns with vfork, which does not 
 unless an argument makes it fork (`preexec_fn`, `user`, `group`).
 """
 
+from __future__ import annotations
+
 import functools
 import os
 import signal
 import sys
 from asyncio import events, unix_events
 from asyncio.log import logger
-from typing import Any
 
 from . import _jvm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["SubprocessTransport", "WatchesChildren"]
 

@@ -4,16 +4,21 @@ The system looks nothing up for them, so it cannot block. What it answered is re
 arguments alone.
 """
 
+from __future__ import annotations
+
 import _socket
 import socket
 import sys
 import types
 from asyncio import base_events
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    _AddressInfo = list[tuple[Any, Any, int, str, Any]]
 
 __all__ = ["Resolver", "numeric_info"]
-
-_AddressInfo = list[tuple[Any, Any, int, str, Any]]
 
 _getaddrinfo = socket.getaddrinfo
 _system_getaddrinfo = _socket.getaddrinfo

@@ -1,14 +1,19 @@
 """Makes loops and runs coroutines on them."""
 
+from __future__ import annotations
+
 import asyncio
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
 from . import _modules, _platform
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 # taken now: `python -m jloop` puts another in its place
 StandardLoop = asyncio.SelectorEventLoop

@@ -1,5 +1,7 @@
 """Accepting connections as the loop of asyncio does, without a task where nothing has to be awaited."""
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
@@ -8,12 +10,15 @@ from asyncio.log import logger
 from collections import deque
 from collections.abc import Iterator
 from contextvars import copy_context
-from typing import Any
 from weakref import WeakSet
 
 from ._descriptors import INET, close, kind_of, may_be_bare
 from ._steps import Steps
 from ._transport import SocketTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ACCEPTING", "Acceptor", "count_clients"]
 

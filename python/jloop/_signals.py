@@ -1,11 +1,16 @@
 """Signals: how they end a loop's wait. Handlers of signals are asyncio's own."""
 
+from __future__ import annotations
+
 import os
 import signal
 import threading
 from asyncio import unix_events
 from collections.abc import Callable
-from typing import Any, ClassVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = ["WokenBySignals"]
 
@@ -18,7 +23,7 @@ class WokenBySignals(unix_events._UnixSelectorEventLoop):  # type: ignore[misc, 
     it back afterwards; asyncio, which takes it from the first handler to the last, does neither.
     """
 
-    _woken_by_signals: "ClassVar[WokenBySignals | None]" = None  # the loop that the main thread runs
+    _woken_by_signals: ClassVar[WokenBySignals | None] = None  # the loop that the main thread runs
     _ssock: Any
     _csock: Any
     _internal_fds: int

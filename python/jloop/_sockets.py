@@ -4,13 +4,18 @@ What is awaited here is that the socket gets ready; then the call is tried again
 nothing from the socket and put nothing into it that its caller does not know of, at whatever moment that happens.
 """
 
+from __future__ import annotations
+
 import socket
 from asyncio import base_events
 from asyncio.selector_events import BaseSelectorEventLoop
-from typing import Any
 
 from . import _warm_up
 from ._descriptors import INET, family_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["SocketCalls"]
 

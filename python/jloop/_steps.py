@@ -1,7 +1,12 @@
 """The steps of asyncio's own methods, which a shorter way of ours must not pass over where a program replaced one."""
 
+from __future__ import annotations
+
 import operator
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Steps"]
 

@@ -1,5 +1,7 @@
 """Stream transports over sockets: what happens once per connection. What happens per read and write is Java's."""
 
+from __future__ import annotations
+
 import _socket
 import os
 import socket
@@ -8,16 +10,19 @@ import warnings
 import weakref
 from asyncio import base_events, constants, events, futures, protocols, selector_events, transports, trsock
 from asyncio.log import logger
-from typing import Any, cast
 
 from ._descriptors import TCP, close, closed_socket, kind_of, opened, unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _WRITELINES_JOINS = sys.version_info < (3, 12)  # as asyncio's does, whose errors are those of write() then
 _WRITELINES_COUNTS = (  # before it looks at the lines
     "_conn_lost" in selector_events._SelectorSocketTransport.writelines.__code__.co_names
 )
 _SERVER_TAKES_TRANSPORT = sys.version_info >= (3, 13)
-_DEFAULT = transports._FlowControlMixin(None, cast(Any, object()))
+_DEFAULT = transports._FlowControlMixin(None, object())  # type: ignore[arg-type]
 _HIGH_WATER, _LOW_WATER = _DEFAULT._high_water, _DEFAULT._low_water  # bytes
 
 
@@ -26,7 +31,7 @@ class _TransportSocket(trsock.TransportSocket):
 
     __slots__ = ("_own", "_transport")
 
-    def __init__(self, sock: socket.socket, transport: "SocketTransport") -> None:
+    def __init__(self, sock: socket.socket, transport: SocketTransport) -> None:
         self._own = sock
         self._transport = weakref.ref(transport)
 

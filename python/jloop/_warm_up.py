@@ -5,20 +5,30 @@ while a server waits for its first client. Only where the JVM has a start-up cac
 branches the methods take. What is not named here is compiled as ever, when it has been called often enough.
 """
 
+from __future__ import annotations
+
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 from . import _hotspot, _jvm
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-@dataclass(frozen=True, eq=False)
+
 class Work:
-    """What some work of the loop's goes through in Java."""
+    """What some work of the loop's goes through in Java.
 
-    compiled: tuple[str, ...]  # methods that are compiled by themselves, in this order
-    inlined: tuple[str, ...]  # methods that become parts of those
-    classes: tuple[str, ...]  # of these and of all else that they call
+    `compiled` are the methods that are compiled by themselves, in this order, `inlined` those that become parts of
+    them, `classes` the classes of these and of all else that they call.
+    """
+
+    __slots__ = ("classes", "compiled", "inlined")
+
+    def __init__(self, *, compiled: tuple[str, ...], inlined: tuple[str, ...], classes: tuple[str, ...]) -> None:
+        self.compiled = compiled
+        self.inlined = inlined
+        self.classes = classes
 
 
 # Every iteration, callbacks, timers and tasks.

@@ -57,6 +57,11 @@ def run(source: str = FIRST_CALLBACK, **env: str) -> subprocess.CompletedProcess
     )
 
 
+def but(jvm: _jvm.JVM, **changes: str) -> _jvm.JVM:
+    """Another runtime, which differs in this only."""
+    return _jvm.JVM(**{name: getattr(jvm, name) for name in _jvm.JVM.__slots__} | changes)
+
+
 def path_of_cache() -> Path:
     return Path(_aot.cache_path(_jvm.find_jvm(), _jvm.basic_options()))
 
@@ -98,7 +103,7 @@ def test_a_damaged_cache_is_only_slower(folder: Path, ready_folder: Path) -> Non
 def test_the_name_depends_on_runtime_jars_and_options(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jvm = _jvm.find_jvm()
     names = {_aot.cache_path(jvm, ["-Xmx64m"]), _aot.cache_path(jvm, ["-Xmx65m"])}
-    names.add(_aot.cache_path(jvm._replace(version="25.9.9"), ["-Xmx64m"]))
+    names.add(_aot.cache_path(but(jvm, version="25.9.9"), ["-Xmx64m"]))
     folder.mkdir()
     (folder / "x.jar").write_bytes(b"another jar")
     monkeypatch.setattr(_aot, "JARS", (str(folder / "x.jar"),))
@@ -164,8 +169,8 @@ def test_a_runtime_that_cannot_be_copied_still_gets_a_cache(folder: Path, monkey
 def test_the_one_that_the_package_of_a_runtime_brings_is_used(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built_at = _jvm.find_jvm()._replace(home=str(tmp_path / "built" / "java"), source="jloop-runtime")
-    installed_at = built_at._replace(home=str(tmp_path / "installed" / "java"))
+    built_at = but(_jvm.find_jvm(), home=str(tmp_path / "built" / "java"), source="jloop-runtime")
+    installed_at = but(built_at, home=str(tmp_path / "installed" / "java"))
     elsewhere = [option.replace("=/", "=/elsewhere/") for option in _jvm.basic_options()]
     name = os.path.basename(_aot.shipped_path(built_at, elsewhere))
     assert _aot.options(installed_at, _jvm.basic_options()) == []
@@ -175,7 +180,7 @@ def test_the_one_that_the_package_of_a_runtime_brings_is_used(
     monkeypatch.setattr(_aot, "_is_ours", lambda _: False)  # the installer may have been somebody else
     assert _aot.options(installed_at, _jvm.basic_options()) == _aot.use(installed_at, shipped)
     assert _aot.options(installed_at, [*_jvm.basic_options(), "-Xmx1g"]) == []
-    assert _aot.options(installed_at._replace(source="JAVA_HOME"), _jvm.basic_options()) == []
+    assert _aot.options(but(installed_at, source="JAVA_HOME"), _jvm.basic_options()) == []
 
 
 def test_use_makes_none(folder: Path) -> None:

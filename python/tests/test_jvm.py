@@ -222,6 +222,20 @@ class TestStarting:
         )
         assert ended.returncode == 0, ended.stderr
 
+    def test_the_first_loop_imports_nothing_that_takes_long(self) -> None:
+        """Each of these takes milliseconds, and from 3.14 on asyncio does without them."""
+        ended = run_script(
+            "asyncio",
+            """
+            import asyncio
+            before = set(sys.modules)
+            import jloop
+            jloop.new_event_loop().close()
+            print(*sorted({"dataclasses", "inspect", "pathlib", "shlex", "typing"} & (set(sys.modules) - before)))
+            """,
+        )
+        assert (ended.stdout, ended.stderr) == ("\n", "")
+
     def test_the_kernels_table_of_descriptors_is_large_from_the_start(self) -> None:
         """Or the kernel makes it larger while clients come, and a process with threads waits for that."""
         ended = run_script(
