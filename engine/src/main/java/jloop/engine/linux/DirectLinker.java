@@ -14,12 +14,17 @@ import java.util.Arrays;
  * start is saved.
  *
  * <p>Nothing of it is a promise of Java's. The packages must be opened ({@code --add-opens java.base/…}: {@code
- * jdk.internal.foreign.abi} with {@code .x64.sysv} or {@code .aarch64}, {@code java.lang.invoke}), and whatever is not as
- * expected makes the constructor fail. Source: {@code DowncallLinker} and {@code UpcallLinker} of JDK 25.
+ * jdk.internal.foreign.abi} with {@code .x64} and {@code .x64.sysv}, or {@code .aarch64}; {@code java.lang.invoke}), and
+ * whatever is not as expected makes the constructor fail. Source: {@code DowncallLinker} and {@code UpcallLinker} of JDK 25.
  */
 final class DirectLinker extends NativeLinker {
     private static final String ABI = "jdk.internal.foreign.abi.";
-    private static final int INTEGER = 0; // StorageType of X86_64Architecture and of AArch64Architecture
+    /** Of the first six integer arguments, in order, and of the result: psABI-x86-64 3.2.3, AAPCS64 6.4. */
+    private static final String[] AMD64_REGISTERS = {"rdi", "rsi", "rdx", "rcx", "r8", "r9"};
+
+    private static final String[] AARCH64_REGISTERS = {"r0", "r1", "r2", "r3", "r4", "r5"};
+    private static final String AMD64_RESULT = "rax";
+    private static final String AARCH64_RESULT = "r0";
     private static final int CAPTURE_ERRNO = 1 << 2; // CapturableState
 
     private final Class<?> storageType = Class.forName(ABI + "VMStorage");
@@ -41,8 +46,11 @@ final class DirectLinker extends NativeLinker {
         abi = descriptor.get(null);
         Class<?> abiType = abi.getClass();
         Class<?> storagesType = storageType.arrayType();
-        Object[] registers = ((Object[][]) abiType.getField("inputStorage").get(abi))[INTEGER];
-        Object[] results = ((Object[][]) abiType.getField("outputStorage").get(abi))[INTEGER];
+        // Not from the fields of the abi: the first field of an instance that is read so takes two milliseconds
+        Class<?> named =
+                Class.forName(ABI + (amd64 ? "x64.X86_64Architecture$Regs" : "aarch64.AArch64Architecture$Regs"));
+        Object[] registers = registers(named, amd64 ? AMD64_REGISTERS : AARCH64_REGISTERS);
+        Object[] results = registers(named, amd64 ? AMD64_RESULT : AARCH64_RESULT);
         Object result = storages(results, 1);
 
         Class<?> entryType = Class.forName(ABI + "NativeEntryPoint");
@@ -113,6 +121,15 @@ final class DirectLinker extends NativeLinker {
             throw new OutOfMemoryError("no room for a function pointer");
         }
         return address;
+    }
+
+    /** The values of static fields. */
+    private static Object[] registers(Class<?> owner, String... names) throws ReflectiveOperationException {
+        Object[] registers = new Object[names.length];
+        for (int i = 0; i < names.length; i++) {
+            registers[i] = owner.getField(names[i]).get(null);
+        }
+        return registers;
     }
 
     /** {@code first}, then {@code count} of {@code registers}: a {@code VMStorage[]}. */

@@ -36,6 +36,8 @@ abstract class RawMemory {
 
     abstract void putByte(long address, byte value);
 
+    abstract void putBytes(long address, byte[] bytes);
+
     /** The two ranges do not overlap. */
     abstract void copy(long from, long to, long bytes);
 }

@@ -53,6 +53,11 @@ final class SegmentMemory extends RawMemory {
     }
 
     @Override
+    void putBytes(long address, byte[] bytes) {
+        MemorySegment.copy(bytes, 0, ALL, JAVA_BYTE, address, bytes.length);
+    }
+
+    @Override
     void copy(long from, long to, long bytes) {
         MemorySegment.copy(ALL, from, ALL, to, bytes);
     }

@@ -66,6 +66,11 @@ final class UnsafeMemory extends RawMemory {
     }
 
     @Override
+    void putBytes(long address, byte[] bytes) {
+        UNSAFE.copyMemory(bytes, Unsafe.ARRAY_BYTE_BASE_OFFSET, null, address, bytes.length);
+    }
+
+    @Override
     void copy(long from, long to, long bytes) {
         UNSAFE.copyMemory(from, to, bytes);
     }

@@ -53,4 +53,12 @@ class RawMemoryTest {
         assertThat(raw.getInt(memory + 40)).isEqualTo(43);
         assertThat(raw.getLong(memory + 32 + 13)).isEqualTo(44);
     }
+
+    @ParameterizedTest
+    @MethodSource("both")
+    void arraysAreWritten(RawMemory raw) {
+        raw.putLong(memory, -1);
+        raw.putBytes(memory + 1, new byte[] {1, 2, 3});
+        assertThat(raw.getLong(memory)).isEqualTo(0xffff_ffff_0302_01ffL);
+    }
 }
