@@ -39,6 +39,11 @@ def _flavors(transport: str, size: str) -> tuple[str, ...]:
 
 CHARTS = (
     Chart(
+        "overview",
+        "jloop beside other event loops, each on one core: an overview",
+        ("call_soon", "timer_cancel", "tcp-proto-1k", "tcp-streams-1k", "uvicorn", "fastapi"),
+    ),
+    Chart(
         "callbacks",
         "Callbacks scheduled and run per second (longer is better)",
         (
@@ -123,7 +128,8 @@ def write_all(results: Results, directory: Path, suffix: str = "") -> list[Path]
     paths = []
     for chart in CHARTS:
         modes = [results.modes[name] for name in chart.modes if name in results.modes]
-        panels = _align([panel for mode in modes if (panel := _panel(results, mode, chart.key))], results.loops)
+        mixed = len({mode.main.lower_is_better for mode in modes}) > 1
+        panels = _align([panel for mode in modes if (panel := _panel(results, mode, chart.key, mixed))], results.loops)
         if panels:
             path = directory / f"{chart.name}{suffix}.svg"
             _draw(chart.title, results.environment.get("python", ""), panels, path)
@@ -144,8 +150,8 @@ class _Panel(NamedTuple):
     bars: list[_Bar]
 
 
-def _panel(results: Results, mode: ModeInfo, key: str) -> _Panel | None:
-    """The bars of one mode; None if there are none."""
+def _panel(results: Results, mode: ModeInfo, key: str, mixed: bool) -> _Panel | None:
+    """The bars of one mode; None if there are none. `mixed`: longer is better in some of the chart's panels only."""
     figure = next((figure for figure in mode.figures if figure.key == (key or mode.main.key)), None)
     if figure is None:
         return None
@@ -155,7 +161,9 @@ def _panel(results: Results, mode: ModeInfo, key: str) -> _Panel | None:
         if summary:
             value, low, high = summary.median / figure.scale, summary.low / figure.scale, summary.high / figure.scale
             bars.append(_Bar(name, value, low, high, shown(summary.median, figure, unit=False)))
-    return _Panel(f"{mode.title} ({figure.unit})", bars) if bars else None
+    direction = f"{figure.unit}: {'shorter' if figure.lower_is_better else 'longer'} is better"
+    title = f"{mode.title}\n{direction}" if mixed else f"{mode.title} ({figure.unit})"
+    return _Panel(title, bars) if bars else None
 
 
 def _align(panels: list[_Panel], order: list[str]) -> list[_Panel]:
@@ -181,7 +189,8 @@ def _draw(title: str, subtitle: str, panels: list[_Panel], path: Path) -> None:
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "jloop", "font.size": 9, "text.color": TEXT_COLOR})
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    height = rows * (max(len(panel.bars) for panel in panels) * BAR_HEIGHT + 0.55) + 0.65
+    lines_of_title = max(panel.title.count("\n") for panel in panels) + 1
+    height = rows * (max(len(panel.bars) for panel in panels) * BAR_HEIGHT + 0.35 + 0.2 * lines_of_title) + 0.65
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * PANEL_WIDTH, height), squeeze=False, layout="constrained"
     )

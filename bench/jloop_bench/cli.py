@@ -205,7 +205,8 @@ def _publish(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="jloop bench publish", description=publish.__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--docs", type=Path, metavar="DIR", default=Path("docs"), help="default: %(default)s")
+    parser.add_argument("--name", default="", help="of the run's page and block; default: its Python's, such as cp314")
     options = parser.parse_args(words)
-    for path in publish.publish(Results.read(options.file), options.docs):
+    for path in publish.publish(Results.read(options.file), options.docs, options.name):
         print(path)
     return 0

@@ -1,4 +1,4 @@
-"""Puts one run into the documentation: its data, its charts, and its part of `performance.md`."""
+"""Puts one run into the documentation: its data, its charts, a page of its own, and its part of `performance.md`."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ CHARTS_OF = {
 }
 
 
-def publish(results: Results, docs: Path) -> list[Path]:
-    """Write `docs/performance/TAG.json`, the charts beside it, and the block of TAG in `docs/performance.md`.
+def publish(results: Results, docs: Path, name: str = "") -> list[Path]:
+    """Write `docs/performance/NAME.json`, `NAME.md` and the charts beside it, and NAME's block of `docs/performance.md`.
 
-    TAG is cp and the version of CPython, such as cp314. The block is what stands between the comments `begin TAG` and
-    `end TAG`. Returns the paths written. Raises ValueError if the page has no such block.
+    NAME is cp and the version of CPython, such as cp314, if none is given. The block is what stands between the comments
+    `begin NAME` and `end NAME`. Returns the paths written. Raises ValueError if the page has no such block.
     """
-    tag = tag_of(results)
-    folder, page = docs / "performance", docs / "performance.md"
-    old = page.read_text()
-    block = re.compile(rf"(<!-- begin {tag} -->\n).*?(<!-- end {tag} -->)", re.DOTALL)
+    name = name or tag_of(results)
+    folder, main_page = docs / "performance", docs / "performance.md"
+    old = main_page.read_text()
+    block = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
     if not block.search(old):
-        raise ValueError(f"{page} has no block {tag}")
-    data = folder / f"{tag}.json"
+        raise ValueError(f"{main_page} has no block {name}")
+    data, page = folder / f"{name}.json", folder / f"{name}.md"
     results.save(data)
-    drawn = charts.write_all(results, folder, f"-{tag}")
-    text = section(results, tag, {path.name for path in drawn})
-    page.write_text(block.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", old))
-    return [data, *drawn, page]
+    drawn = charts.write_all(results, folder, f"-{name}")
+    page.write_text(whole(results, name, {path.name for path in drawn}))
+    text = glance(results, name)
+    main_page.write_text(block.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", old))
+    return [data, *drawn, page, main_page]
 
 
 def tag_of(results: Results) -> str:
@@ -57,23 +58,38 @@ def tag_of(results: Results) -> str:
     return f"cp{found[1]}{found[2]}"
 
 
-def section(results: Results, tag: str, drawn: set[str]) -> str:
+def glance(results: Results, name: str) -> str:
+    """What `performance.md` tells of a run: circumstances, how often jloop leads, and a few modes."""
+    verdicts = targets.judge(results)
+    met = sum(verdict.met for verdict in verdicts)
+    leading, compared = report.leads(results)
+    summary = (
+        f"jloop leads in {leading} of {compared} modes and meets {met} of {len(verdicts)} targets: "
+        f"[everything measured](performance/{name}.md).\n"
+    )
+    return "\n".join((report.circumstances(results), summary, report.overview(results)))
+
+
+def whole(results: Results, name: str, drawn: set[str]) -> str:
     """Circumstances, targets, where jloop is behind, then a table and charts per group; details folded away."""
     parts = [
+        f"# {results.environment.get('python')} on {results.machine.get('processor')}: everything measured\n",
+        f"Written by `scripts/bench publish`, from [{name}.json]({name}.json); what the figures mean stands in "
+        "[performance.md](../performance.md).\n",
         report.circumstances(results),
-        report.targets_section(results, targets.TARGETS, "Targets").replace("## ", "### ", 1),
-        f"### Where jloop is behind\n\n{report.behind(results)}",
+        report.targets_section(results, targets.TARGETS, "Targets"),
+        f"## Where jloop is behind\n\n{report.behind(results)}",
     ]
     for group, title in report.GROUPS.items():
         modes = [mode for mode in results.modes.values() if mode.group == group]
         if not modes:
             continue
-        parts.append(f"### {title}\n")
+        parts.append(f"## {title}\n")
         for chart in CHARTS_OF.get(group, ()):
-            name = f"{chart}-{tag}.svg"
-            if name in drawn:
-                parts.append(f"![{title}](performance/{name})\n")
+            picture = f"{chart}-{name}.svg"
+            if picture in drawn:
+                parts.append(f"![{title}]({picture})\n")
         parts.append(report.group_tables(results, modes))
         parts += [report.detail(results, mode) for mode in modes if len(mode.figures) > 2]
-    parts.append(report.failures(results).replace("## ", "### ", 1))
+    parts.append(report.failures(results))
     return "\n".join(part for part in parts if part)

@@ -32,6 +32,33 @@ GROUPS = {
     "idle": "Idle connections",
     "uvloop-own": "uvloop's own benchmark",
 }
+# The modes that tell most, for who wants to read ten lines only.
+OVERVIEW = (
+    "call_soon",
+    "timer_cancel",
+    "task_step",
+    "gather",
+    "executor",
+    "tcp-proto-1k",
+    "tcp-buffered-1k",
+    "tcp-streams-1k",
+    "tcp-sock-1k",
+    "tcp-proto-100k",
+    "unix-proto-1k",
+    "udp-1k",
+    "tls-proto-1k",
+    "httptools-1k",
+    "uvicorn",
+    "fastapi",
+    "aiohttp-server",
+    "aiohttp-client",
+    "websockets",
+    "connect",
+    "bulk-sink",
+    "bulk-source",
+    "start",
+    "memory",
+)
 LIMITED = "†"
 BUSY = 0.7  # load average at the start of a run from which on figures are doubtful
 
@@ -163,6 +190,36 @@ def behind(results: Results) -> str:
         return "jloop is nowhere behind.\n"
     rows.sort(key=lambda row: -row[0])
     return table(["", "jloop", "best rival", "times worse"], [row for _, row in rows])
+
+
+def leads(results: Results) -> tuple[int, int]:
+    """In how many modes no rival's main figure is better than jloop's, and in how many there was a rival."""
+    main = tuple(targets.Target(mode.name, mode.main.key) for mode in results.modes.values())
+    verdicts = targets.judge(results, main)
+    return sum(verdict.met for verdict in verdicts), len(verdicts)
+
+
+def overview(results: Results) -> str:
+    """A row for each mode of `OVERVIEW`: jloop's main figure, uvloop's and the best rival's, and how many times as good."""
+    rows = []
+    for name in OVERVIEW:
+        if name not in results.modes:
+            continue
+        mode = results.modes[name]
+        figure = mode.main
+        what = f"{mode.title}, {figure.title}, {figure.unit}"
+        row = []
+        for reference in ("uvloop", targets.BEST):
+            for verdict in targets.judge(results, (targets.Target(name, figure.key, reference),)):
+                times = verdict.limit / verdict.value if figure.lower_is_better else verdict.value / verdict.limit
+                ratio = f"**{times:.2f}**" if verdict.met else f"{times:.2f}"
+                rival = shown(verdict.limit, figure, unit=False)
+                row += [rival if reference == "uvloop" else f"{rival} ({verdict.reference})", ratio]
+        mine = results.summary(name, targets.SUBJECT, figure.key)
+        if mine and len(row) == 4:
+            rows.append([what, shown(mine.median, figure, unit=False), *row])
+    head = ["", "jloop", "uvloop", "times as good", "best rival", "times as good"]
+    return table(head, rows) if rows else ""
 
 
 def failures(results: Results) -> str:

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from support import Loop, LoopErrors, LoopFactory, iterations
+from support import Loop, LoopErrors, LoopFactory, iterations, run_script
 
 
 async def answer(value: Any = 42) -> Any:
@@ -533,6 +533,32 @@ async def test_call_graphs_show_who_waits_for_whom(loop: Loop) -> None:
     graph = await loop.create_task(outer(), name="outer")
     assert graph.future.get_name() == "inner"
     assert graph.awaited_by[0].future.get_name() == "outer"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="python -m asyncio pstree came with 3.14")
+def test_the_tasks_of_a_running_process_can_be_told_from_outside(loop_name: str) -> None:
+    ended = run_script(
+        loop_name,
+        """
+        async def leaf():
+            await asyncio.sleep(30)
+
+        async def main():
+            tasks = [asyncio.create_task(leaf(), name=f"leaf {number}") for number in range(2)]
+            await asyncio.sleep(0)
+            command = [sys.executable, "-m", "asyncio", "pstree", str(os.getpid())]
+            teller = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-2)
+            print((await teller.communicate())[0].decode())
+
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(main())
+        """,
+    )
+    if "ermission" in ended.stdout:
+        pytest.skip("the system lets no process look into its parent: " + ended.stdout.strip().splitlines()[-1])
+    assert ended.returncode == 0, ended.stderr
+    for line in ("(T) leaf 0", "(T) leaf 1", " leaf <string>:", " sleep "):
+        assert line in ended.stdout
 
 
 @pytest.fixture
