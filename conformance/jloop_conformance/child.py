@@ -10,6 +10,7 @@ this process crashes or hangs.
 import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -131,6 +132,8 @@ def main(arguments: list[str]) -> None:
         listing = list_tests(rest[0], debug="PYTHONASYNCIODEBUG" in os.environ)
         print(json.dumps(listing))
     else:
+        # where this runs under nohup it is ignored, and would be by the children that tests send it to
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         fd, suite_name, module, timeout, *tests = rest
         wanted = {test.partition("=")[0]: test.endswith("=asyncio") for test in tests}
         run_tests(int(fd), suite_name, module, float(timeout), wanted)
