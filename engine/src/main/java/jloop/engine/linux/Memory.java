@@ -9,7 +9,7 @@ import java.nio.charset.StandardCharsets;
  * <p>Any thread.
  */
 public final class Memory {
-    /** Of {@link #allocateForever}: an arena's own allocation takes ten times as long while it is interpreted. */
+    /** Bytes that {@link #allocateForever} takes at a time: an arena's own way is long, and interpreted at the start. */
     private static final long CHUNK_SIZE = 16 * 1024;
 
     private static final long ALIGNMENT = 16;
