@@ -177,15 +177,11 @@ def targets_section(results: Results, wanted: tuple[targets.Target, ...], title:
 def behind(results: Results) -> str:
     """Where jloop is not the best, worst first: the main figure of every mode against the best rival's."""
     rows = []
-    for mode in results.modes.values():
-        verdicts = targets.judge(results, (targets.Target(mode.name, mode.main.key),))
-        for verdict in verdicts:
-            if math.isnan(verdict.value):
-                continue  # told under "Not measured"
-            ratio = verdict.value / verdict.limit if mode.main.lower_is_better else verdict.limit / verdict.value
-            if not verdict.met:
-                value, limit = shown(verdict.value, mode.main), shown(verdict.limit, mode.main)
-                rows.append((ratio, [mode.title, value, f"{limit} ({verdict.reference})", f"{ratio:.2f}"]))
+    for verdict in _beside_the_best(results):
+        if not verdict.met and not math.isnan(verdict.value):  # else told under "Not measured"
+            value, limit = shown(verdict.value, verdict.figure), shown(verdict.limit, verdict.figure)
+            ratio = 1 / verdict.times_as_good
+            rows.append((ratio, [verdict.title, value, f"{limit} ({verdict.reference})", f"{ratio:.2f}"]))
     if not rows:
         return "jloop is nowhere behind.\n"
     rows.sort(key=lambda row: -row[0])
@@ -194,30 +190,38 @@ def behind(results: Results) -> str:
 
 def leads(results: Results) -> tuple[int, int]:
     """In how many modes no rival's main figure is better than jloop's, and in how many there was a rival."""
-    main = tuple(targets.Target(mode.name, mode.main.key) for mode in results.modes.values())
-    verdicts = targets.judge(results, main)
+    verdicts = _beside_the_best(results)
     return sum(verdict.met for verdict in verdicts), len(verdicts)
+
+
+def _beside_the_best(results: Results) -> list[targets.Verdict]:
+    """The main figure of every mode held against the best rival's."""
+    return targets.judge(results, tuple(targets.Target(mode.name, mode.main.key) for mode in results.modes.values()))
 
 
 def overview(results: Results) -> str:
     """A row for each mode of `OVERVIEW`: jloop's main figure, uvloop's and the best rival's, and how many times as good."""
     rows = []
-    for name in OVERVIEW:
-        if name not in results.modes:
+    for mode in (results.modes[name] for name in OVERVIEW if name in results.modes):
+        wanted = (targets.Target(mode.name, mode.main.key, reference) for reference in ("uvloop", targets.BEST))
+        verdicts = targets.judge(results, tuple(wanted))
+        if len(verdicts) < 2 or math.isnan(verdicts[0].value):
             continue
-        mode = results.modes[name]
-        figure = mode.main
-        what = f"{mode.title}, {figure.title}, {figure.unit}"
-        row = []
-        for reference in ("uvloop", targets.BEST):
-            for verdict in targets.judge(results, (targets.Target(name, figure.key, reference),)):
-                times = verdict.limit / verdict.value if figure.lower_is_better else verdict.value / verdict.limit
-                ratio = f"**{times:.2f}**" if verdict.met else f"{times:.2f}"
-                rival = shown(verdict.limit, figure, unit=False)
-                row += [rival if reference == "uvloop" else f"{rival} ({verdict.reference})", ratio]
-        mine = results.summary(name, targets.SUBJECT, figure.key)
-        if mine and len(row) == 4:
-            rows.append([what, shown(mine.median, figure, unit=False), *row])
+        uvloop, best = (shown(verdict.limit, mode.main, unit=False) for verdict in verdicts)
+        ratios = [f"{verdict.times_as_good:.2f}" for verdict in verdicts]
+        beside_uvloop, beside_best = (
+            f"**{ratio}**" if verdict.met else ratio for ratio, verdict in zip(ratios, verdicts, strict=True)
+        )
+        rows.append(
+            [
+                f"{mode.title}, {mode.main.title}, {mode.main.unit}",
+                shown(verdicts[0].value, mode.main, unit=False),
+                uvloop,
+                beside_uvloop,
+                f"{best} ({verdicts[1].reference})",
+                beside_best,
+            ]
+        )
     head = ["", "jloop", "uvloop", "times as good", "best rival", "times as good"]
     return table(head, rows) if rows else ""
 

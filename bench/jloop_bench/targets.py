@@ -43,6 +43,11 @@ class Verdict(NamedTuple):
     reference: str
     met: bool
 
+    @property
+    def times_as_good(self) -> float:
+        """How many times as good as the limit jloop's figure is: as high, or as low where less is better."""
+        return self.limit / self.value if self.figure.lower_is_better else self.value / self.limit
+
 
 _ECHO_PROTO = tuple(f"{transport}-{flavor}-1k" for transport in ("tcp", "unix") for flavor in ("proto", "buffered"))
 _LARGE = tuple(

@@ -45,8 +45,6 @@ class JVM:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, JVM) and all(getattr(self, name) == getattr(other, name) for name in JVM.__slots__)
 
-    __hash__ = None  # type: ignore[assignment]  # it can be changed
-
 
 class Candidate:
     """One place that was looked at. `jvm` is None where nothing usable is; `finding` says why, or the version."""
